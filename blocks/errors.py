@@ -1,0 +1,264 @@
+"""What a provider's failure means: one table per provider, read by `classify`.
+
+Sources: the error pages of Alibaba Cloud Model Studio (DashScope), OpenAI, DeepSeek, Azure OpenAI, Gemini and
+OpenRouter, and vLLM's `ErrorResponse`. A rule is tried in order: provider before generic, code or type before
+status alone, and the message only to tell apart what the codes do not. Nothing is decided by searching free text
+for a number or a word.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from fnmatch import fnmatchcase
+from typing import ClassVar, Literal, NamedTuple
+
+Scope = Literal["model", "account"]
+
+
+class UsageError(ValueError):
+    """What was asked for cannot be done as asked: one line that names the thing and the remedy."""
+
+
+class CallError(Exception):
+    """A model call that brought no reply. `retry_after` is in seconds; `status` None means no HTTP answer."""
+
+    kind: ClassVar[str] = "call_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+        scope: Scope = "model",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+        self.scope = scope
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message, self.status, self.code, self.retry_after, self.scope)
+
+
+class RateLimited(CallError):
+    kind = "rate_limited"
+
+
+class QuotaExhausted(CallError):
+    kind = "quota_exhausted"
+
+
+class AccessDenied(CallError):
+    kind = "access_denied"
+
+
+class AuthFailed(CallError):
+    kind = "auth_failed"
+
+
+class Transient(CallError):
+    kind = "transient"
+
+
+class BadRequest(CallError):
+    kind = "bad_request"
+
+
+class ContextOverflow(CallError):
+    kind = "context_overflow"
+
+
+class ContentFiltered(CallError):
+    kind = "content_filtered"
+
+
+class Rule(NamedTuple):
+    """One row of a table; empty fields match anything. `codes` are globs over the error's code and type."""
+
+    error: type[CallError]
+    status: tuple[int, ...] = ()
+    codes: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
+    scope: Scope = "model"
+
+
+class Failure(NamedTuple):
+    """An error body, whatever its shape: nested, flat, plain text, HTML or empty."""
+
+    code: str | None
+    type: str | None
+    param: str | None
+    message: str
+
+
+SERVER_TROUBLE = (408, *range(500, 600))
+
+TABLES: dict[str, tuple[Rule, ...]] = {
+    "dashscope": (
+        Rule(QuotaExhausted, (403,), ("AllocationQuota.FreeTierOnly",)),
+        Rule(QuotaExhausted, (400, 403), ("Arrearage",), scope="account"),
+        Rule(QuotaExhausted, (429,), (), ("free allocated quota exceeded",)),
+        Rule(RateLimited, (429,), ("Throttling*", "limit_requests", "insufficient_quota")),
+        Rule(AuthFailed, (401,), ("InvalidApiKey", "invalid_api_key")),
+        Rule(AccessDenied, (403,), ("AccessDenied*", "access_denied", "Model.AccessDenied")),
+        Rule(AccessDenied, (404,), ("ModelNotFound", "model_not_found")),
+        Rule(ContentFiltered, (400,), ("DataInspectionFailed", "data_inspection_failed")),
+        Rule(BadRequest, (400,), ("InvalidParameter*", "invalid_parameter_error", "BadRequest.*")),
+        Rule(Transient, SERVER_TROUBLE, ("RequestTimeOut", "InternalError*")),
+    ),
+    "openai": (
+        Rule(
+            QuotaExhausted,
+            (429,),
+            (
+                "insufficient_quota",
+                "credit_balance_exhausted",
+                "organization_spend_limit_exceeded",
+                "organization_usage_limit_exceeded",
+                "project_spend_limit_exceeded",
+            ),
+            scope="account",
+        ),
+        Rule(RateLimited, (429,), ("rate_limit_exceeded", "slow_down")),
+        Rule(ContextOverflow, (400,), ("context_length_exceeded",)),
+        Rule(ContentFiltered, (400,), ("content_filter", "invalid_prompt")),
+    ),
+    "deepseek": (Rule(QuotaExhausted, (402,), scope="account"),),
+    "azure": (Rule(ContentFiltered, (400,), ("content_filter",)),),
+    "vllm": (
+        Rule(ContextOverflow, (400,), (), ("maximum context length", "cannot be greater than max_model_len")),
+        Rule(AccessDenied, (404,), ("NotFoundError",)),
+    ),
+    "gemini": (
+        Rule(QuotaExhausted, (429,), ("RESOURCE_EXHAUSTED", "429"), ("perday",)),
+        Rule(RateLimited, (429,), ("RESOURCE_EXHAUSTED", "429")),
+    ),
+    "openrouter": (Rule(QuotaExhausted, (402,), scope="account"),),
+    "moonshot": (),
+    "generic": (
+        Rule(AuthFailed, (401,)),
+        Rule(QuotaExhausted, (402,), scope="account"),
+        Rule(AccessDenied, (403, 404)),
+        Rule(QuotaExhausted, (429,), ("insufficient_quota",), scope="account"),
+        Rule(RateLimited, (429,)),
+        Rule(ContextOverflow, (400,), ("context_length_exceeded",)),
+        Rule(Transient, SERVER_TROUBLE),
+        Rule(BadRequest, tuple(range(400, 500))),
+        Rule(Transient),
+    ),
+}
+
+
+def classify(provider: str, status: int, headers: Mapping[str, str], body: object, *, endpoint: str) -> CallError:
+    """Return the error that an HTTP answer of `status` with `body` (parsed JSON, or text) means."""
+    failure = read_failure(body)
+    rule = next(
+        rule for rule in (*TABLES.get(provider, ()), *TABLES["generic"]) if _matches(rule, status, failure, body)
+    )
+    said = f": {failure.message}" if failure.message else ""
+    code = failure.code or failure.type
+    return rule.error(
+        f"{endpoint} answered {status}{f' {code}' if code else ''}{said}",
+        status=status,
+        code=code,
+        retry_after=retry_after(headers),
+        scope=rule.scope,
+    )
+
+
+def read_failure(body: object) -> Failure:
+    """Read code, type, param and message from an error body of any shape."""
+    if isinstance(body, (bytes, str)):
+        text = body.decode(errors="replace") if isinstance(body, bytes) else body
+        try:
+            body = json.loads(text)
+        except ValueError:
+            return Failure(None, None, None, _one_line(text))
+    if isinstance(body, list) and body:  # Gemini wraps its error in a list
+        body = body[0]
+    if not isinstance(body, dict):
+        return Failure(None, None, None, _one_line("" if body is None else str(body)))
+    error = body.get("error")
+    if isinstance(error, str):
+        return Failure(_text(body.get("code")), _text(body.get("type")), None, _one_line(error))
+    fields = error if isinstance(error, dict) else body
+    return Failure(
+        code=_text(fields.get("code")),
+        type=_text(fields.get("type")) or _text(fields.get("status")),
+        param=_text(fields.get("param")),
+        message=_one_line(_text(fields.get("message")) or ""),
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a server asks to wait: milliseconds, seconds, an HTTP date, or `1m30s`."""
+    lower = {name.lower(): value.strip() for name, value in headers.items()}
+    if (milliseconds := lower.get("retry-after-ms")) and _is_number(milliseconds):
+        return max(0.0, float(milliseconds) / 1000)
+    said = lower.get("retry-after")
+    if said is None:
+        remaining = [name for name, left in lower.items() if name.startswith("x-ratelimit-remaining") and left == "0"]
+        waits = [_duration(lower.get(name.replace("remaining", "reset"), "")) for name in remaining]
+        return max((wait for wait in waits if wait is not None), default=None)
+    if _is_number(said):
+        return max(0.0, float(said))
+    if (wait := _duration(said)) is not None:
+        return wait
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _rebuild(
+    error: type[CallError],
+    message: str,
+    status: int | None,
+    code: str | None,
+    wait: float | None,
+    scope: Scope,
+) -> CallError:
+    return error(message, status=status, code=code, retry_after=wait, scope=scope)
+
+
+def _matches(rule: Rule, status: int, failure: Failure, body: object) -> bool:
+    if rule.status and status not in rule.status:
+        return False
+    said = [name for name in (failure.code, failure.type) if name]
+    if rule.codes and not any(fnmatchcase(name, code) for name in said for code in rule.codes):
+        return False
+    if not rule.says:
+        return True
+    # Gemini names the quota in the error's details, not in its message.
+    text = (failure.message + json.dumps(body, default=str)).lower()
+    return any(phrase in text for phrase in rule.says)
+
+
+def _duration(text: str) -> float | None:
+    parts = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?", text)
+    if not text or parts is None:
+        return None
+    hours, minutes, seconds, milliseconds = (float(part or 0) for part in parts.groups())
+    return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\d+(\.\d+)?", text) is not None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _one_line(text: str) -> str:
+    """Cut a message to one line of 300 characters; an HTML page is only named as such."""
+    if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
+        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        return "an HTML page" + (f" titled {' '.join(title.group(1).split())[:80]!r}" if title else "")
+    return " ".join(text.split())[:300]

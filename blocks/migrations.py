@@ -1,0 +1,40 @@
+"""The store's schema as an ordered list of migrations: append, never change one that has been released."""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE runs (
+        run_id VARCHAR, written_at TIMESTAMP, flow VARCHAR, dataset VARCHAR, strategy VARCHAR, models VARCHAR[],
+        language VARCHAR, temperature DOUBLE, top_p DOUBLE, samples INTEGER, problems INTEGER,
+        configuration VARCHAR, folder VARCHAR, created_at TIMESTAMP
+    );
+    CREATE TABLE executions (
+        run_id VARCHAR, written_at TIMESTAMP, execution_id VARCHAR, flow_run_id VARCHAR, flow_run_name VARCHAR,
+        status VARCHAR, isolation VARCHAR, workers INTEGER, eval_workers INTEGER, paid_calls INTEGER,
+        cached_calls INTEGER, wall_seconds DOUBLE, started_at TIMESTAMP, finished_at TIMESTAMP
+    );
+    CREATE TABLE attempts (
+        run_id VARCHAR, written_at TIMESTAMP, problem_id VARCHAR, sample INTEGER, execution_id VARCHAR,
+        task_run_id VARCHAR, outcome VARCHAR, solved BOOLEAN, error_kind VARCHAR, error VARCHAR, program VARCHAR,
+        tries INTEGER, samples_checked INTEGER, tests INTEGER, tests_passed INTEGER, isolation VARCHAR,
+        started_at TIMESTAMP, generated_at TIMESTAMP, grading_started_at TIMESTAMP, finished_at TIMESTAMP
+    );
+    CREATE TABLE calls (
+        run_id VARCHAR, written_at TIMESTAMP, call_key VARCHAR, problem_id VARCHAR, sample INTEGER, stage VARCHAR,
+        ordinal INTEGER, execution_id VARCHAR, pool VARCHAR, model_number INTEGER, endpoint VARCHAR, model VARCHAR,
+        prompt_tokens BIGINT, completion_tokens BIGINT, reasoning_tokens BIGINT, cached_prompt_tokens BIGINT,
+        cost DOUBLE, currency VARCHAR, price_source VARCHAR, ttft DOUBLE, seconds DOUBLE, started_at TIMESTAMP,
+        finished_at TIMESTAMP, finish_reason VARCHAR, request_id VARCHAR, recorded BOOLEAN, cached BOOLEAN,
+        error_kind VARCHAR, status INTEGER, error VARCHAR, keep_text BOOLEAN, messages JSON, reply VARCHAR,
+        reasoning VARCHAR
+    );
+    CREATE TABLE programs (
+        run_id VARCHAR, written_at TIMESTAMP, problem_id VARCHAR, sample INTEGER, round INTEGER, stage VARCHAR,
+        program VARCHAR, samples INTEGER, samples_passed INTEGER, report VARCHAR
+    );
+    CREATE TABLE tests (
+        run_id VARCHAR, written_at TIMESTAMP, problem_id VARCHAR, sample INTEGER, suite VARCHAR, test INTEGER,
+        outcome VARCHAR, cpu_seconds DOUBLE, wall_seconds DOUBLE, peak_memory DOUBLE, detail VARCHAR,
+        isolation VARCHAR, execution_id VARCHAR
+    );
+    """,
+)

@@ -1,0 +1,214 @@
+"""What crosses the border to the outside world: requests, replies, and the rows of the results store."""
+
+from datetime import UTC, datetime
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+def now() -> datetime:
+    """The time, in UTC, as every row has it."""
+    return datetime.now(UTC)
+
+
+class Record(BaseModel):
+    """A frozen value; equal fields make equal records."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(Record):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Request(Record):
+    """One chat completion to ask for, and which call of which attempt it is."""
+
+    messages: tuple[Message, ...]
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    problem_id: str = ""
+    sample: int = 0
+    stage: str = ""
+    ordinal: int = 1
+
+
+class Reply(Record):
+    """What one call returned. Token counts are the server's; None where it gave none. Times in seconds."""
+
+    text: str
+    reasoning: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_prompt_tokens: int | None = None
+    ttft: float | None = None
+    seconds: float
+    finish_reason: str | None = None
+    model: str
+    endpoint: str
+    request_id: str | None = None
+    recorded: bool = False
+    cost: float | None = None
+    currency: str | None = None
+    price_source: str | None = None
+    from_cache: bool = False
+
+
+class Row(Record):
+    """A row of one table of the store. `key` names the columns that identify it; the latest row of a key wins."""
+
+    table: ClassVar[str]
+    key: ClassVar[tuple[str, ...]]
+
+    run_id: str
+    written_at: datetime = Field(default_factory=now)
+
+
+class RunRow(Row):
+    """One Run-n: a configuration, resumed as often as needed."""
+
+    table: ClassVar[str] = "runs"
+    key: ClassVar[tuple[str, ...]] = ("run_id",)
+
+    flow: str
+    dataset: str
+    strategy: str
+    models: list[str]
+    language: str
+    temperature: float | None
+    top_p: float | None
+    samples: int
+    problems: int
+    configuration: str
+    folder: str
+    created_at: datetime
+
+
+class ExecutionRow(Row):
+    """One flow run that worked on a run."""
+
+    table: ClassVar[str] = "executions"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "execution_id")
+
+    execution_id: str
+    flow_run_id: str | None
+    flow_run_name: str | None
+    status: Literal["running", "done", "incomplete", "interrupted"]
+    isolation: str
+    workers: int
+    eval_workers: int
+    paid_calls: int | None = None
+    cached_calls: int | None = None
+    wall_seconds: float | None = None
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+class AttemptRow(Row):
+    """One problem and sample under the run's strategy. `solved` is None where the attempt ended in an error."""
+
+    table: ClassVar[str] = "attempts"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample")
+
+    problem_id: str
+    sample: int
+    execution_id: str
+    task_run_id: str | None
+    outcome: str
+    solved: bool | None
+    error_kind: str | None = None
+    error: str | None = None
+    program: str | None = None
+    tries: int = 0
+    samples_checked: int = 0
+    tests: int = 0
+    tests_passed: int = 0
+    isolation: str | None = None
+    started_at: datetime
+    generated_at: datetime | None = None
+    grading_started_at: datetime | None = None
+    finished_at: datetime
+
+
+class CallRow(Row):
+    """One model call. `call_key` is its key in the call cache; a failed call has an error kind and no reply.
+
+    `cached` tells that the execution which finished the attempt replayed the reply instead of paying for it.
+    Without `keep_text` (`--result-log partial`) the store drops messages and reply; the spool keeps the reply, for
+    a later execution to replay.
+    """
+
+    table: ClassVar[str] = "calls"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "call_key")
+
+    call_key: str
+    problem_id: str
+    sample: int
+    stage: str
+    ordinal: int
+    execution_id: str
+    pool: str
+    model_number: int
+    endpoint: str
+    model: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_prompt_tokens: int | None = None
+    cost: float | None = None
+    currency: str | None = None
+    price_source: str | None = None
+    ttft: float | None = None
+    seconds: float
+    started_at: datetime
+    finished_at: datetime
+    finish_reason: str | None = None
+    request_id: str | None = None
+    recorded: bool = False
+    cached: bool = False
+    error_kind: str | None = None
+    status: int | None = None
+    error: str | None = None
+    keep_text: bool = True
+    messages: list[Message] | None = None
+    reply: str | None = None
+    reasoning: str | None = None
+
+
+class ProgramRow(Row):
+    """One round's program and what the public samples said of it."""
+
+    table: ClassVar[str] = "programs"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample", "round")
+
+    problem_id: str
+    sample: int
+    round: int
+    stage: str
+    program: str
+    samples: int
+    samples_passed: int
+    report: str
+
+
+class TestRow(Row):
+    """One test of a suite on the attempt's last program. Times in seconds, memory in MiB."""
+
+    table: ClassVar[str] = "tests"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample", "suite", "test")
+    __test__: ClassVar[bool] = False
+
+    problem_id: str
+    sample: int
+    suite: str
+    test: int
+    outcome: str
+    cpu_seconds: float | None = None
+    wall_seconds: float | None = None
+    peak_memory: float | None = None
+    detail: str | None = None
+    isolation: str
+    execution_id: str

@@ -1,0 +1,222 @@
+"""Solve a code dataset with a strategy (CodeSIM by default), or one problem of it.
+
+python flows/solve.py --dataset data/problems.jsonl --model1 recorded:data/recorded/codesim/small.jsonl
+python flows/solve.py problem --dataset data/problems.jsonl --id Sample/0 --model1 …
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from rich.console import Console
+
+from tasks.attempt_tasks import attempt_all, finished, staged
+from tasks.attempts import attempt
+from tasks.command_line import Command, main
+from tasks.executions import check, execute
+from tasks.reporting.progress import Bar
+from tasks.runs import OpenRun
+from tasks.solving import Isolation, Job, Options, YesNo
+
+
+@flow(name="solve", validate_parameters=False)
+async def solve(
+    *,
+    dataset: str,
+    strategy: str = "codesim",
+    model_provider: str = "openai",
+    model: str | None = None,
+    model1: str | None = None,
+    model2: str | None = None,
+    team: str | None = None,
+    assign: dict[str, str] | None = None,
+    temperature: float | None = 0.0,
+    top_p: float | None = 0.95,
+    max_tokens: int | None = None,
+    pass_at_k: int = 1,
+    language: str = "Python3",
+    cont: YesNo = "yes",
+    result_log: Literal["full", "partial"] = "full",
+    verbose: Literal[0, 1, 2] = 1,
+    store_log_in_file: YesNo = "yes",
+    workers: int = 16,
+    eval_workers: int | None = None,
+    parallel: bool = True,
+    sequential: bool = False,
+    limit: int | None = None,
+    problems: str | None = None,
+    sandbox: str | None = None,
+    isolation: Isolation = "auto",
+    output: Path = Path("results"),
+) -> State[Any]:
+    """Solve the problems of a code dataset with a strategy, grade the programs, and report.
+
+    The same command again does only what is missing.
+
+    Parameters
+    ----------
+    dataset
+        Path of a dataset, or its name (HumanEval) in data/ or the folder that CONSORT_DATA names.
+    strategy
+        A strategy: codesim, direct.
+    model_provider
+        Whose error codes the models' servers speak; openai goes by the host.
+    model
+        The same as --model1.
+    model1
+        Model 1: a saved ModelEndpoint, URL#MODEL, recorded:PATH[#MODEL], or a model name at OPENAI_API_BASE.
+    model2
+        Model 2, for the stages that --assign gives it; a model name is looked for at OPENAI_API_BASE_2.
+    team
+        A saved Team, in place of --model1, --model2 and --assign.
+    assign
+        Which model serves a stage: --assign.debugging 2, or by try 1,1,2 (the last one repeats).
+    temperature
+        Sampling temperature.
+    top_p
+        Nucleus sampling.
+    max_tokens
+        Most tokens of one reply; the server's own limit without it.
+    pass_at_k
+        Samples per problem; pass@k is reported for every k up to it.
+    language
+        Programming language: Python3.
+    cont
+        yes resumes the latest equal run, no starts a new Run-n and pays anew.
+    result_log
+        partial keeps prompts and replies out of the store and the run folder.
+    verbose
+        0 says nothing but the end, 1 shows progress, 2 prints every response too.
+    store_log_in_file
+        Whether to write Log.txt.
+    workers
+        Attempts that generate at a time.
+    eval_workers
+        Programs graded at a time; as many as there are cores without it.
+    parallel
+        Work on several problems at a time.
+    sequential
+        Work on one problem at a time, whatever --workers says.
+    limit
+        Only the first problems.
+    problems
+        Only these, by id, with commas between.
+    sandbox
+        A saved Sandbox, for other limits than the usual.
+    isolation
+        How programs are kept apart: bubblewrap, process, or auto for the best there is.
+    output
+        Folder of runs, store, spool and caches.
+    """
+    return await execute(Options(flow="solve", **locals()), _attempt_dataset)
+
+
+@flow(name="solve-problem", validate_parameters=False)
+async def solve_problem(
+    *,
+    dataset: str,
+    id: str,
+    strategy: str = "codesim",
+    model_provider: str = "openai",
+    model: str | None = None,
+    model1: str | None = None,
+    model2: str | None = None,
+    team: str | None = None,
+    assign: dict[str, str] | None = None,
+    temperature: float | None = 0.0,
+    top_p: float | None = 0.95,
+    max_tokens: int | None = None,
+    language: str = "Python3",
+    cont: YesNo = "yes",
+    result_log: Literal["full", "partial"] = "full",
+    verbose: Literal[0, 1, 2] = 2,
+    store_log_in_file: YesNo = "yes",
+    sandbox: str | None = None,
+    isolation: Isolation = "auto",
+    output: Path = Path("results"),
+) -> State[Any]:
+    """Solve one problem, each stage a task run of its own, so that the UI shows how it went.
+
+    Parameters
+    ----------
+    dataset
+        Path of a dataset, or its name in data/ or the folder that CONSORT_DATA names.
+    id
+        The problem's id, such as HumanEval/0.
+    strategy
+        A strategy: codesim, direct.
+    model_provider
+        Whose error codes the models' servers speak; openai goes by the host.
+    model
+        The same as --model1.
+    model1
+        Model 1: a saved ModelEndpoint, URL#MODEL, recorded:PATH[#MODEL], or a model name at OPENAI_API_BASE.
+    model2
+        Model 2, for the stages that --assign gives it.
+    team
+        A saved Team, in place of --model1, --model2 and --assign.
+    assign
+        Which model serves a stage: --assign.debugging 2, or by try 1,1,2 (the last one repeats).
+    temperature
+        Sampling temperature.
+    top_p
+        Nucleus sampling.
+    max_tokens
+        Most tokens of one reply.
+    language
+        Programming language: Python3.
+    cont
+        yes replays what has been paid for, no starts a new Run-n.
+    result_log
+        partial keeps prompts and replies out of the store and the run folder.
+    verbose
+        0 says nothing but the end, 2 prints every response.
+    store_log_in_file
+        Whether to write Log.txt.
+    sandbox
+        A saved Sandbox, for other limits than the usual.
+    isolation
+        How programs are kept apart: bubblewrap, process, or auto.
+    output
+        Folder of runs, store, spool and caches.
+    """
+    return await execute(_one_problem(**locals()), _attempt_problem)
+
+
+async def _attempt_dataset(job: Job, run: OpenRun, console: Console) -> list[Exception]:
+    """Attempt what is not finished yet, one task run a (problem, sample); return what failed."""
+    done = finished(run)
+    items = [(problem, sample) for sample in range(job.configuration.samples) for problem in job.problems]
+    todo = [(problem, sample) for problem, sample in items if run.result_key(problem.id, sample) not in done]
+    quiet = job.options.verbose == 0
+    with Bar("solving", len(items), len(items) - len(todo), console=console, quiet=quiet) as bar:
+        return await attempt_all(run, todo, bar.item)
+
+
+async def _attempt_problem(job: Job, run: OpenRun, console: Console) -> list[Exception]:
+    """Attempt the one problem, one task run a stage; return what failed."""
+    try:
+        ended = await attempt(run, job.problems[0], 0, around=staged())
+    except OSError:
+        raise
+    except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
+        return [failure]
+    console.print(f"{ended.problem_id}: {ended.outcome}", markup=False, highlight=False, soft_wrap=True)
+    return []
+
+
+def _one_problem(id: str, **parameters: Any) -> Options:
+    return Options(flow="solve-problem", problems=id, **parameters)
+
+
+async def _check_solve(**parameters: Any) -> None:
+    await check(Options(flow="solve", **parameters))
+
+
+async def _check_problem(**parameters: Any) -> None:
+    await check(_one_problem(**parameters))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Command(solve, _check_solve), Command(solve_problem, _check_problem, name="problem")))

@@ -1,0 +1,149 @@
+"""An attempt: one (problem, sample) under the run's strategy, from the first call to the verdict."""
+
+import importlib
+import pkgutil
+from datetime import datetime
+from types import ModuleType
+
+import tasks.strategies
+from blocks.errors import CallError, UsageError
+from blocks.records import AttemptRow, TestRow, now
+from tasks import grading
+from tasks.parsing import BadReply
+from tasks.records import Attempt, Problem, Verdict
+from tasks.reporting.log import write_attempt
+from tasks.runs import OpenRun
+from tasks.session import Around, Session, unwrapped
+
+
+def strategies() -> list[str]:
+    """Return the names of the strategies: the files of tasks/strategies/."""
+    return sorted(found.name for found in pkgutil.iter_modules(tasks.strategies.__path__))
+
+
+def strategy(name: str) -> ModuleType:
+    """Return a strategy's module by its name in any case; `self-planning` and `SelfPlanning` name one file."""
+    wanted = name.casefold().replace("_", "").replace("-", "")
+    for known in strategies():
+        if known.replace("_", "") == wanted:
+            return importlib.import_module(f"tasks.strategies.{known}")
+    raise UsageError(f"strategy {name!r}: there is none of that name; choose from {', '.join(strategies())}")
+
+
+async def attempt(
+    run: OpenRun,
+    problem: Problem,
+    sample: int,
+    *,
+    around: Around = unwrapped,
+    task_run_id: str | None = None,
+) -> Attempt:
+    """Solve one problem once and grade the program; the rows are in the spool when this returns or raises.
+
+    Raises what kept the attempt from an end: a CallError that no retry mended, a HarnessError of the sandbox. A
+    reply without a program, even when asked again, is an end: the attempt is unsolved, of error kind `bad_reply`.
+    """
+    session = Session(run, problem, sample, around)
+    started = now()
+    row = AttemptRow(
+        run_id=run.run_id,
+        problem_id=problem.id,
+        sample=sample,
+        execution_id=run.execution_id,
+        task_run_id=task_run_id,
+        outcome="error",
+        solved=None,
+        started_at=started,
+        finished_at=started,
+    )
+    try:
+        row = await _attempt(run, session, row)
+    except Exception as failure:
+        kind = getattr(failure, "kind", None) or type(failure).__name__
+        said = failure.message if isinstance(failure, CallError) else str(failure)
+        row = row.model_copy(update={"error_kind": kind, "error": said, "finished_at": now()})
+        _record(run, session, row)
+        raise
+    _record(run, session, row)
+    run.calls.forget([call.call_key for call in session.calls])
+    return Attempt(
+        problem_id=problem.id,
+        sample=sample,
+        program=row.program,
+        outcome=row.outcome,
+        solved=bool(row.solved),
+        error_kind=row.error_kind,
+        samples_checked=row.samples_checked,
+    )
+
+
+async def _attempt(run: OpenRun, session: Session, row: AttemptRow) -> AttemptRow:
+    async with run.generating:
+        try:
+            program = await strategy(run.strategy).solve(session.problem, session)
+        except BadReply as bad:
+            ended = now()
+            return _ended(row, session, ended, outcome="bad_reply", solved=False, error_kind=bad.kind, error=str(bad))
+        generated = now()
+    async with run.grading:
+        grading_started = now()
+
+        async def work() -> Verdict:
+            return await grading.grade(session.problem, program, run.limits)
+
+        verdict = await session.around("hidden tests", work)
+    if verdict.outcome == "harness_error":
+        detail = "; ".join(test.detail for test in verdict.tests if test.outcome == "harness_error")
+        raise grading.HarnessError(detail or "the sandbox failed")
+    _record_tests(run, session, verdict, "hidden")
+    return _ended(
+        row,
+        session,
+        now(),
+        outcome=verdict.outcome,
+        solved=verdict.passed,
+        program=program,
+        tests=len(verdict.tests),
+        tests_passed=sum(test.outcome == "passed" for test in verdict.tests),
+        isolation=verdict.isolation,
+        generated_at=generated,
+        grading_started_at=grading_started,
+    )
+
+
+def _ended(row: AttemptRow, session: Session, ended: datetime, **fields: object) -> AttemptRow:
+    return row.model_copy(
+        update={
+            "tries": session.programs,
+            "samples_checked": session.samples_checked,
+            "finished_at": ended,
+            **fields,
+        }
+    )
+
+
+def _record_tests(run: OpenRun, session: Session, verdict: Verdict, suite: str) -> None:
+    for number, test in enumerate(verdict.tests):
+        run.spool.append(
+            TestRow(
+                run_id=run.run_id,
+                problem_id=session.problem.id,
+                sample=session.sample,
+                suite=suite,
+                test=number,
+                outcome=test.outcome,
+                cpu_seconds=test.cpu_seconds,
+                wall_seconds=test.wall_seconds,
+                peak_memory=test.peak_memory,
+                detail=test.detail,
+                isolation=verdict.isolation,
+                execution_id=run.execution_id,
+            )
+        )
+
+
+def _record(run: OpenRun, session: Session, row: AttemptRow) -> None:
+    """Write the attempt's row last: whoever finds it finds everything that belongs to it."""
+    run.spool.append(row.model_copy(update={"written_at": now()}))
+    if run.log_path is not None:
+        write_attempt(run.log_path, row, session.calls)

@@ -1,0 +1,206 @@
+"""Command lines from flows' signatures, and what every command does around its flow.
+
+Flags, deployment parameters and `--help` are one thing: the flow's keyword-only parameters. Exit codes: 0 done,
+1 incomplete or failed, 2 usage or configuration (one line that names the thing and the remedy), 130 interrupted.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cyclopts
+from prefect import Flow
+from prefect.client.schemas.objects import State
+
+from blocks.errors import UsageError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SERVER_RECORD = CHECKOUT / ".consort" / "server.json"
+
+Check = Callable[..., Awaitable[object]]
+
+
+class Command(NamedTuple):
+    """A flow on the command line; `check` raises UsageError for parameters that cannot work, before Prefect starts.
+
+    The command of an empty name is the one without a name.
+    """
+
+    flow: Flow[..., Any]
+    check: Check | None = None
+    name: str = ""
+
+
+def main(*commands: Command, arguments: list[str] | None = None) -> int:
+    """Parse the command line, check the parameters, run the flow; return the exit code."""
+    tokens = normalised(sys.argv[1:] if arguments is None else arguments)
+    app, by_function = _app(commands)
+    try:
+        tokens, app.config = _configured(tokens)
+        function, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as problem:
+        return _usage(str(problem))
+    except UsageError as problem:
+        return _usage(str(problem))
+    command = by_function.get(function)
+    if command is None:  # --help and --version
+        function(*bound.args, **bound.kwargs)
+        return 0
+    load_environment()
+    try:
+        return asyncio.run(_run(command, bound.kwargs))
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; resume with: python {shlex.join(sys.argv)}", file=sys.stderr)
+        return 130
+
+
+def load_environment() -> None:
+    """Read `.env` of the working directory, where it has one; what is set already stays."""
+    from dotenv import load_dotenv
+
+    load_dotenv(Path.cwd() / ".env", override=False)
+
+
+@contextmanager
+def prefect_server() -> Iterator[str | None]:
+    """Use the server of PREFECT_API_URL, else the one that `make up` left running, else Prefect's own temporary one.
+
+    Yields the API's URL, None for the temporary server.
+    """
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_LOGGING_LEVEL,
+        PREFECT_SERVER_ANALYTICS_ENABLED,
+        get_current_settings,
+        temporary_settings,
+    )
+
+    settings: dict[Any, Any] = {}
+    if "PREFECT_LOGGING_LEVEL" not in os.environ:
+        settings[PREFECT_LOGGING_LEVEL] = "WARNING"
+    if "PREFECT_SERVER_ANALYTICS_ENABLED" not in os.environ:
+        os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"  # the temporary server is a process of its own
+        settings[PREFECT_SERVER_ANALYTICS_ENABLED] = False
+    url = get_current_settings().api.url or running_server()
+    if url:
+        settings[PREFECT_API_URL] = url
+    with temporary_settings(settings):
+        yield url
+
+
+def running_server() -> str | None:
+    """Return the API URL of the server that `make up` started, if it answers."""
+    try:
+        url = str(json.loads(SERVER_RECORD.read_text())["api_url"])
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
+            return url if answer.status == 200 else None
+    except (OSError, ValueError, KeyError, urllib.error.URLError):
+        return None
+
+
+def normalised(tokens: list[str]) -> list[str]:
+    """Accept `--top_p` for `--top-p`; the part behind a dot or an equals sign is left as it is."""
+
+    def one(token: str) -> str:
+        flag = re.match(r"--[A-Za-z][\w-]*", token)
+        return token if flag is None else flag[0].replace("_", "-") + token[flag.end() :]
+
+    return [one(token) for token in tokens]
+
+
+async def _run(command: Command, parameters: dict[str, Any]) -> int:
+    with prefect_server() as url:
+        try:
+            if command.check is not None:
+                await command.check(**parameters)
+        except UsageError as problem:
+            return _usage(str(problem))
+        if url is None:
+            print(
+                "No Prefect server is running: a temporary one starts (10-16 s); `make up` keeps one.",
+                flush=True,
+            )
+        state: State[Any] = await command.flow(**parameters, return_state=True)  # type: ignore[misc]
+        if state.is_completed():
+            return 0
+        failure = await state.aresult(raise_on_failure=False)
+    if isinstance(failure, UsageError):
+        return _usage(str(failure))
+    print(state.message, file=sys.stderr)
+    return 1
+
+
+def _app(commands: tuple[Command, ...]) -> tuple[cyclopts.App, dict[Any, Command]]:
+    app = cyclopts.App(
+        name=f"python flows/{Path(sys.argv[0]).name}", help_format="plaintext", result_action="return_value"
+    )
+    by_function: dict[Any, Command] = {}
+    for command in commands:
+        function = _parameters_of(command.flow)
+        by_function[function] = command
+        if command.name:
+            app.command(function, name=command.name)
+        else:
+            app.default(function)
+    return app, by_function
+
+
+def _parameters_of(flow: Flow[..., Any]) -> Callable[..., Any]:
+    @wraps(flow.fn)
+    def function(**parameters: Any) -> Any:
+        return parameters
+
+    return function
+
+
+def _configured(tokens: list[str]) -> tuple[list[str], tuple[Any, ...]]:
+    """Take `--config FILE` out of the tokens; its values stand below the command line's."""
+    rest: list[str] = []
+    files: list[Path] = []
+    left = iter(tokens)
+    for token in left:
+        if token == "--config":
+            files.append(Path(next(left, "")))
+        elif token.startswith("--config="):
+            files.append(Path(token.removeprefix("--config=")))
+        else:
+            rest.append(token)
+    return rest, tuple(_config(file) for file in files)
+
+
+def _config(file: Path) -> Any:
+    if not file.is_file():
+        raise UsageError(f"--config {str(file)!r}: there is no such file; give a TOML or YAML file of flags")
+    if file.suffix in (".yaml", ".yml"):
+        import yaml
+
+        try:
+            data = yaml.safe_load(file.read_text()) or {}
+        except yaml.YAMLError as problem:
+            raise UsageError(f"--config {file}: not YAML ({' '.join(str(problem).split())})") from None
+    else:
+        import tomllib
+
+        try:
+            data = tomllib.loads(file.read_text())
+        except tomllib.TOMLDecodeError as problem:
+            raise UsageError(f"--config {file}: not TOML ({problem})") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"--config {file}: give flags and their values, such as workers = 8")
+    flags = {str(name).replace("_", "-"): value for name, value in data.items()}
+    return cyclopts.config.Dict(flags, source=str(file))
+
+
+def _usage(message: str) -> int:
+    print(" ".join(message.split()), file=sys.stderr)
+    return 2

@@ -1,0 +1,229 @@
+"""An execution: one flow run's work on a run, from the checked options to rows, run folder, store and artifacts."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from prefect import get_client, runtime
+from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact, acreate_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from rich.console import Console
+from rich.table import Table
+
+from blocks.errors import AuthFailed, UsageError
+from blocks.records import ExecutionRow, RunRow, now
+from blocks.store import StoreLocked, ingest, store_file
+from tasks.command_line import load_environment
+from tasks.records import Problem
+from tasks.reporting.log import start_log
+from tasks.reporting.queries import Summary
+from tasks.reporting.run_folder import write_run_folder
+from tasks.runs import OpenRun, probe_models
+from tasks.solving import Job, Options, prepare
+
+Status = Literal["running", "done", "incomplete", "interrupted"]
+Work = Callable[[Job, OpenRun, Console], Awaitable[list[Exception]]]
+
+
+async def check(options: Options) -> None:
+    """Check options, recorded files and endpoints without writing anything; raises UsageError."""
+    job = await prepare(options)
+    await probe_models(job.models)
+
+
+async def execute(options: Options, work: Work) -> State[Any]:
+    """Run `work` on the run that the options describe; return the flow's final state.
+
+    Failed where attempts ended in an error: they are rows of outcome "error", and the same command tries them
+    again. Raises UsageError where the options cannot work, or no endpoint took its key.
+    """
+    began = time.monotonic()
+    load_environment()
+    job = await prepare(options)
+    console = Console()
+    async with job.open() as run:
+        await name_flow_run(run)
+        _introduce(job, run, console)
+        execution = start_rows(run, len(job.problems))
+        status: Status = "interrupted"
+        try:
+            failures = await work(job, run, console)
+            status = "incomplete" if failures else "done"
+        finally:
+            end_rows(run, execution, status, time.monotonic() - began)
+        summary = await close_execution(run, job.problems, console)
+    return _verdict(summary, failures)
+
+
+def _introduce(job: Job, run: OpenRun, console: Console) -> None:
+    if job.options.store_log_in_file == "yes":
+        run.log_path = run.folder.path / "Log.txt"
+        start_log(run.log_path, job.configuration.models)
+    if job.options.verbose:
+        resumed = "" if run.folder.new else ", resumed"
+        for line in (f"run: {run.folder.path}{resumed}", *(f"warning: {said}" for said in run.warnings)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _verdict(summary: Summary, failures: list[Exception]) -> State[Any]:
+    data = summary.model_dump(mode="json")
+    if not failures:
+        return Completed(message=f"{summary.solved} of {summary.problems} solved", data=data)
+    refused = [failure for failure in failures if isinstance(failure, AuthFailed)]
+    if len(refused) == len(failures) and not summary.api_calls:
+        raise UsageError(f"{refused[0]}; set the endpoint's key (OPENAI_API_KEY in .env, or its block)")
+    return Failed(
+        message=f"{len(failures)} attempts ended in an error (the first: {failures[0]}); the rest is done, and the "
+        "same command tries them again",
+        data=data,
+    )
+
+
+def start_rows(run: OpenRun, problems: int) -> ExecutionRow:
+    """Write the rows that say that this execution has begun; return the execution's."""
+    configuration = run.configuration
+    run.spool.append(
+        RunRow(
+            run_id=run.run_id,
+            flow=configuration.flow,
+            dataset=configuration.dataset,
+            strategy=configuration.strategy,
+            models=list(configuration.models),
+            language=configuration.language,
+            temperature=configuration.temperature,
+            top_p=configuration.top_p,
+            samples=configuration.samples,
+            problems=problems,
+            configuration=configuration.model_dump_json(),
+            folder=str(run.folder.path),
+            created_at=run.folder.created_at,
+        )
+    )
+    execution = ExecutionRow(
+        run_id=run.run_id,
+        execution_id=run.execution_id,
+        flow_run_id=runtime.flow_run.id,
+        flow_run_name=runtime.flow_run.name,
+        status="running",
+        isolation=run.limits.isolation,
+        workers=run.workers,
+        eval_workers=run.eval_workers,
+        started_at=now(),
+    )
+    run.spool.append(execution)
+    return execution
+
+
+def end_rows(run: OpenRun, execution: ExecutionRow, status: Status, wall_seconds: float) -> None:
+    """Write the execution's row again with its end."""
+    run.spool.append(
+        execution.model_copy(
+            update={
+                "written_at": now(),
+                "status": status,
+                "wall_seconds": round(wall_seconds, 3),
+                "finished_at": now(),
+            }
+        )
+    )
+
+
+async def close_execution(run: OpenRun, problems: tuple[Problem, ...], console: Console) -> Summary:
+    """Write the run folder from the spool, merge the spool into the store, leave artifacts, print the summary."""
+    statements = {problem.id: problem.statement for problem in problems}
+    summary = await asyncio.to_thread(write_run_folder, run.output, run.folder.path, run.run_id, statements)
+    print_summary(summary, run, console)
+    try:
+        await asyncio.to_thread(ingest, run.output)
+    except StoreLocked as locked:
+        console.print(
+            f"{locked}: the rows wait in the spool; the next run merges them, or "
+            f"`python -m blocks.store ingest --output {run.output}`",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    await _leave_artifacts(run, summary)
+    return summary
+
+
+async def name_flow_run(run: OpenRun) -> None:
+    """Give the flow run a name that means something, and tags to filter by."""
+    if runtime.flow_run.id is None:
+        return
+    configuration = run.configuration
+    name = f"{configuration.strategy}/{configuration.dataset}/{'+'.join(configuration.models)}"
+    tags = {*runtime.flow_run.tags, configuration.dataset, configuration.strategy, *configuration.models}
+    async with get_client() as client:
+        await client.update_flow_run(runtime.flow_run.id, name=name, tags=sorted(tags))
+
+
+def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
+    """Print the result, the statistics per model and where everything is."""
+    said = Table(title=f"{summary.strategy} on {summary.dataset}", title_justify="left")
+    for column in ("model", "calls", "prompt tokens", "completion tokens", "cost (USD)"):
+        said.add_column(column, justify="left" if column == "model" else "right")
+    for name, use in summary.models.items():
+        said.add_row(name, *(_shown(value) for value in use.model_dump().values()))
+    console.print(said)
+    mark = " (recorded replies: no model was asked)" if summary.recorded else ""
+    lines = [
+        f"solved {summary.solved} of {summary.problems} ({summary.accuracy} %), unsolved {summary.unsolved}, "
+        f"errors {summary.errors}{mark}",
+        f"calls {summary.api_calls}, of which {summary.cached_calls} had been paid for before",
+        *(
+            [f"pass@k in percent: {', '.join(f'{k}: {value}' for k, value in summary.pass_at_k.items())}"]
+            if len(summary.pass_at_k) > 1
+            else []
+        ),
+        f"results: {run.folder.path}",
+        f"store:   {store_file(run.output)}",
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+async def _leave_artifacts(run: OpenRun, summary: Summary) -> None:
+    """Leave the summary as a table and as Markdown, and a link to the run folder, on the flow run."""
+    if runtime.flow_run.id is None:
+        return
+    key = f"{summary.flow}-{run.run_id[:8]}".replace("_", "-")
+    numbers = {
+        name: value
+        for name, value in summary.model_dump(mode="json").items()
+        if not isinstance(value, dict) and name != "run_id"
+    }
+    await acreate_table_artifact([numbers], key=f"{key}-summary", description="The run in numbers")
+    await acreate_markdown_artifact(summary_markdown(summary), key=f"{key}-report", description="Report")
+    await acreate_link_artifact(run.folder.path.resolve().as_uri(), "the run folder", key=f"{key}-folder")
+
+
+def summary_markdown(summary: Summary) -> str:
+    """The summary as a Markdown page."""
+    models = [
+        f"| {name} | " + " | ".join(_shown(value) for value in use.model_dump().values()) + " |"
+        for name, use in summary.models.items()
+    ]
+    return "\n".join(
+        [
+            f"# {summary.strategy} on {summary.dataset}",
+            "",
+            *(["**Recorded replies: no model was asked.**", ""] if summary.recorded else []),
+            f"Solved **{summary.solved} of {summary.problems}** ({summary.accuracy} %), unsolved {summary.unsolved}, "
+            f"errors {summary.errors}. Calls {summary.api_calls}, of which {summary.cached_calls} had been paid for "
+            "before.",
+            "",
+            "| model | calls | prompt tokens | completion tokens | cost (USD) |",
+            "|---|---:|---:|---:|---:|",
+            *models,
+            "",
+        ]
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}"

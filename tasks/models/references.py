@@ -1,0 +1,121 @@
+"""Model references: how a flag or a deployment names a model, and the endpoint that it opens."""
+
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple, cast
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from blocks.endpoint import ModelEndpoint
+from blocks.errors import UsageError
+from tasks.models.complete import OpenEndpoint
+from tasks.models.recorded import serve
+from tasks.models.recording import RecordedFileError, Recording, load
+
+BLOCK_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # Prefect's rule for the names of block documents
+
+
+class Model(NamedTuple):
+    """A model that a run may ask: its short name, its pool as written, and what serves it.
+
+    `pool` is part of every key of the call cache: the reference with its URL, or with the hash of its recorded file.
+    """
+
+    name: str
+    pool: str
+    endpoint: ModelEndpoint | None
+    recording: Recording | None = None
+    recorded_model: str | None = None
+
+
+async def resolve(reference: str, *, number: int = 1, provider: str = "auto") -> Model:
+    """Resolve a model reference; raises UsageError where it names nothing.
+
+    `recorded:PATH` or `recorded:PATH#MODEL`; `URL#MODEL`; the name of a saved ModelEndpoint; any other text is a
+    model name at OPENAI_API_BASE (model 2 at OPENAI_API_BASE_2, if that is set).
+    """
+    if reference.startswith("recorded:"):
+        return _recorded(reference)
+    if urlsplit(reference).scheme in ("http", "https"):
+        url, mark, model = reference.partition("#")
+        if not mark or not model:
+            raise UsageError(f"model {reference!r}: name the model behind the URL, as in {url}#MODEL")
+        return _at(url, model, provider)
+    if BLOCK_NAME.fullmatch(reference):
+        block = await _saved(reference)
+        if block is not None:
+            return Model(_last_part(block.model), f"{reference}={block.base_url}#{block.model}", block)
+    base = (number == 2 and os.environ.get("OPENAI_API_BASE_2")) or os.environ.get("OPENAI_API_BASE")
+    if not base:
+        raise UsageError(
+            f"model {reference!r}: no saved ModelEndpoint of that name, and OPENAI_API_BASE is not set; register "
+            "the block (python -m blocks.register), write URL#MODEL, or set OPENAI_API_BASE in .env"
+        )
+    return _at(base, reference, provider)
+
+
+@asynccontextmanager
+async def open_model(model: Model) -> AsyncIterator[OpenEndpoint]:
+    """Open the endpoint of a model, serving its recorded file on loopback where it has one."""
+    if model.recording is not None:
+        async with serve(model.recording, model=model.recorded_model) as server:
+            asked = model.recorded_model or model.name
+            block = ModelEndpoint(base_url=server.url, model=asked, provider="generic")
+            endpoint = OpenEndpoint(model.name, block, recorded=True)
+            try:
+                yield endpoint
+            finally:
+                await endpoint.close()
+        return
+    if model.endpoint is None:
+        raise AssertionError(f"model {model.name!r} has neither an endpoint nor a recording")
+    endpoint = OpenEndpoint(model.name, model.endpoint)
+    try:
+        yield endpoint
+    finally:
+        await endpoint.close()
+
+
+def _recorded(reference: str) -> Model:
+    path_text, _, name = reference.removeprefix("recorded:").partition("#")
+    path = Path(path_text)
+    if not path.is_file():
+        raise UsageError(f"model {reference!r}: there is no file {path_text!r}; name a JSONL file of recorded replies")
+    try:
+        recording = load(path)
+    except RecordedFileError as problem:
+        raise UsageError(str(problem)) from None
+    if name and name not in recording.models:
+        known = ", ".join(recording.models) or "no named model"
+        raise UsageError(f"model {reference!r}: {path_text} has no replies of {name!r}; it has {known}")
+    pool = f"{reference}@{recording.digest}"
+    return Model(_last_part(name) if name else path.stem, pool, None, recording, name or None)
+
+
+def _at(url: str, model: str, provider: str) -> Model:
+    key = os.environ.get("OPENAI_API_KEY")
+    try:
+        endpoint = ModelEndpoint(
+            base_url=url,
+            model=model,
+            api_key=SecretStr(key) if key else None,
+            provider=provider,
+        )
+    except ValueError as problem:
+        raise UsageError(f"model {url}#{model}: {str(problem).splitlines()[-2].strip()}") from None
+    return Model(_last_part(model), f"{endpoint.base_url}#{model}", endpoint)
+
+
+async def _saved(name: str) -> ModelEndpoint | None:
+    try:
+        return cast("ModelEndpoint", await ModelEndpoint.aload(name))
+    except ValueError:
+        return None
+
+
+def _last_part(model: str) -> str:
+    return model.rstrip("/").rpartition("/")[2]

@@ -1,0 +1,35 @@
+"""Log.txt: what was asked and answered, one attempt after the other, as attempts finish."""
+
+from pathlib import Path
+
+from blocks.records import AttemptRow, CallRow
+
+WIDTH = 70
+
+
+def start_log(path: Path, models: tuple[str, ...]) -> None:
+    """Begin a log with the model configuration, unless it has been begun."""
+    if not path.exists():
+        path.write_text(model_configuration(models) + "\n")
+
+
+def model_configuration(models: tuple[str, ...]) -> str:
+    """The block that heads logs and summaries: which model is Model 1, which Model 2."""
+    lines = [f"Model {number}: {name}" for number, name in enumerate(models, start=1)]
+    rule = "=" * WIDTH
+    return "\n".join([rule, "=== Model Configuration ===", *lines, rule, ""])
+
+
+def write_attempt(path: Path, attempt: AttemptRow, calls: list[CallRow]) -> None:
+    """Append one attempt in a single write, so that attempts that end together do not mix."""
+    head = f"{'#' * WIDTH}\n{attempt.problem_id}, sample {attempt.sample}: {attempt.outcome}"
+    if attempt.error:
+        head += f" ({attempt.error_kind}: {attempt.error})"
+    with path.open("a", encoding="utf-8", errors="replace") as log:
+        log.write("\n".join([head, "", *(response(call) for call in calls), ""]))
+
+
+def response(call: CallRow) -> str:
+    """One response with its stage and model; the text only where the run keeps texts."""
+    text = (call.reply or "") if call.keep_text else f"({call.completion_tokens} tokens, not kept)"
+    return f"{'_' * WIDTH}\nResponse from {call.stage} (Model {call.model_number}):\n\n{text}\n"

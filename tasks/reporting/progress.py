@@ -1,0 +1,65 @@
+"""Progress: a live bar on a terminal, elsewhere one line per finished item."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class Bar:
+    """Tells how far a run is; a context manager, so that the terminal is left as it was."""
+
+    def __init__(self, what: str, total: int, done: int, *, console: Console, quiet: bool = False) -> None:
+        self.console = console
+        self.quiet = quiet
+        self.total = total
+        self.done = done
+        self.counts: dict[str, int] = {}
+        self.started = time.monotonic()
+        self._live = (
+            Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[said]}"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=console,
+            )
+            if console.is_terminal and not quiet
+            else None
+        )
+        self._task = self._live.add_task(what, total=total, completed=done, said="") if self._live else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def item(self, name: str, outcome: str, said: str = "") -> None:
+        """Tell that one item has ended."""
+        self.done += 1
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        if self.quiet:
+            return
+        if self._live and self._task is not None:
+            counts = ", ".join(f"{number} {what}" for what, number in sorted(self.counts.items()))
+            self._live.update(self._task, completed=self.done, said=counts)
+            return
+        line = f"[{self.done}/{self.total}] {name}: {outcome}{f' ({said})' if said else ''}"
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,238 @@
+"""The questions that reports ask, over the store's tables: a run's spool in memory and the DuckDB file alike."""
+
+from datetime import datetime
+from math import comb
+from typing import Any, NamedTuple
+
+import duckdb
+
+from blocks.records import Record
+
+
+class ModelUse(Record):
+    """What one model was asked in a run; the cost is None where a call's price is not known."""
+
+    api_calls: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None
+
+
+class Summary(Record):
+    """A run in numbers: `summary.json`. What is unknown is None, never 0.
+
+    `accuracy` and `pass_at_k` are percentages; `solved` counts problems with at least one sample that passed.
+    `generation_seconds` and `evaluation_seconds` are the time in which at least one call, or one grading, was in
+    progress. `cached_calls` counts the replies that this execution found paid for already.
+    """
+
+    run_id: str
+    flow: str
+    dataset: str
+    strategy: str
+    models: dict[str, ModelUse]
+    problems: int
+    solved: int
+    unsolved: int
+    errors: int
+    accuracy: float | None
+    pass_at_k: dict[str, float | None]
+    api_calls: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    calls_without_usage: int
+    cost_usd: float | None
+    cached_calls: int
+    wall_seconds: float | None
+    generation_seconds: float | None
+    evaluation_seconds: float | None
+    recorded: bool
+    mixed_models: bool
+    isolation: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class Standing(NamedTuple):
+    """How the problems of a run stand."""
+
+    problems: int
+    solved: int
+    unsolved: int
+    errors: int
+
+
+def summary(db: duckdb.DuckDBPyConnection, run_id: str) -> Summary:
+    """Return the summary of a run."""
+    run = row(db, "SELECT flow, dataset, strategy, models, samples FROM runs WHERE run_id = ?", run_id)
+    ends = row(
+        db,
+        """SELECT min(started_at) AS started_at, max(finished_at) AS finished_at,
+                  arg_max(wall_seconds, started_at) AS wall_seconds,
+                  arg_max(execution_id, started_at) AS execution_id, arg_max(isolation, started_at) AS isolation
+           FROM executions WHERE run_id = ?""",
+        run_id,
+    )
+    use = model_use(db, run_id)
+    said = standing(db, run_id)
+    calls = row(
+        db,
+        """SELECT count(*) AS api_calls, sum(prompt_tokens)::BIGINT AS prompt_tokens,
+                  sum(completion_tokens)::BIGINT AS completion_tokens,
+                  count(*) FILTER (prompt_tokens IS NULL OR completion_tokens IS NULL) AS without_usage,
+                  count(*) FILTER (execution_id <> ?) AS cached, coalesce(bool_or(recorded), false) AS recorded
+           FROM calls WHERE run_id = ? AND error_kind IS NULL""",
+        ends["execution_id"],
+        run_id,
+    )
+    costs = [each.cost_usd for each in use.values()]
+    return Summary(
+        run_id=run_id,
+        flow=run["flow"],
+        dataset=run["dataset"],
+        strategy=run["strategy"],
+        models=use,
+        problems=said.problems,
+        solved=said.solved,
+        unsolved=said.unsolved,
+        errors=said.errors,
+        accuracy=accuracy(db, run_id, run["samples"]),
+        pass_at_k=pass_at_k(db, run_id, run["samples"]),
+        api_calls=calls["api_calls"],
+        prompt_tokens=calls["prompt_tokens"],
+        completion_tokens=calls["completion_tokens"],
+        calls_without_usage=calls["without_usage"],
+        cost_usd=None if None in costs or not costs else sum(cost for cost in costs if cost is not None),
+        cached_calls=calls["cached"],
+        wall_seconds=ends["wall_seconds"],
+        generation_seconds=busy_seconds(db, run_id, "calls", "started_at"),
+        evaluation_seconds=busy_seconds(db, run_id, "attempts", "grading_started_at"),
+        recorded=calls["recorded"],
+        mixed_models=_mixed(db, run_id),
+        isolation=ends["isolation"],
+        started_at=ends["started_at"],
+        finished_at=ends["finished_at"],
+    )
+
+
+def standing(db: duckdb.DuckDBPyConnection, run_id: str) -> Standing:
+    """Count problems: solved by some sample, else in error where a sample is, else unsolved."""
+    counts = row(
+        db,
+        """SELECT count(*) AS problems, count(*) FILTER (solved) AS solved,
+                  count(*) FILTER (NOT solved AND NOT failed) AS unsolved,
+                  count(*) FILTER (NOT solved AND failed) AS errors
+           FROM (SELECT coalesce(bool_or(solved), false) AS solved, bool_or(solved IS NULL) AS failed
+                 FROM attempts WHERE run_id = ? GROUP BY problem_id)""",
+        run_id,
+    )
+    return Standing(**counts)
+
+
+def accuracy(db: duckdb.DuckDBPyConnection, run_id: str, samples: int) -> float | None:
+    """Return the percentage of attempts that passed, to one decimal; an error is no pass."""
+    said = row(
+        db,
+        "SELECT count(DISTINCT problem_id) AS problems, count(*) FILTER (solved) AS passed "
+        "FROM attempts WHERE run_id = ?",
+        run_id,
+    )
+    return round(100 * said["passed"] / (said["problems"] * samples), 1) if said["problems"] else None
+
+
+def pass_at_k(db: duckdb.DuckDBPyConnection, run_id: str, samples: int) -> dict[str, float | None]:
+    """Return pass@k in percent for k up to the samples: the unbiased estimator of Chen et al. 2021, equation 1.
+
+    None where a problem has fewer than k samples that came to an end.
+    """
+    counted = db.execute(
+        """SELECT count(solved), count(*) FILTER (solved) FROM attempts WHERE run_id = ? GROUP BY problem_id""",
+        [run_id],
+    ).fetchall()
+    ks = [k for k in range(1, samples + 1) if k <= 10 or k == samples or k % 10 == 0]
+    return {str(k): _mean([_pass_at_k(n, c, k) for n, c in counted]) for k in ks}
+
+
+def model_use(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, ModelUse]:
+    """Return calls, tokens and cost of each of the run's models, by name, Model 1 first."""
+    models: list[str] = row(db, "SELECT models FROM runs WHERE run_id = ?", run_id)["models"]
+    used = table(
+        db,
+        """SELECT model_number, count(*) AS api_calls, sum(prompt_tokens)::BIGINT AS prompt_tokens,
+                  sum(completion_tokens)::BIGINT AS completion_tokens,
+                  CASE WHEN bool_and(cost IS NOT NULL AND currency = 'USD') THEN sum(cost) END AS cost_usd
+           FROM calls WHERE run_id = ? AND error_kind IS NULL GROUP BY model_number""",
+        run_id,
+    )
+    by_number = {each.pop("model_number"): ModelUse(**each) for each in used}
+    unused = ModelUse(api_calls=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0)
+    return {
+        name if models.count(name) == 1 else f"{name}#{number}": by_number.get(number, unused)
+        for number, name in enumerate(models, start=1)
+    }
+
+
+def busy_seconds(db: duckdb.DuckDBPyConnection, run_id: str, table_name: str, start: str) -> float | None:
+    """Return the seconds in which at least one row's span from `start` to its end was in progress."""
+    busy: float | None = row(
+        db,
+        f"""SELECT sum(greatest(0, epoch(ended) - epoch(greatest(began, coalesce(reach, began))))) AS busy
+            FROM (SELECT {start} AS began, finished_at AS ended,
+                         max(finished_at) OVER (ORDER BY {start}, finished_at
+                                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reach
+                  FROM {table_name} WHERE run_id = ? AND {start} IS NOT NULL)""",
+        run_id,
+    )["busy"]
+    return None if busy is None else round(busy, 3)
+
+
+def calls_by_problem(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
+    """Return calls, tokens and seconds of every attempt that came to an end or an error."""
+    return table(
+        db,
+        """SELECT a.problem_id, a.sample, a.solved, a.outcome, a.error_kind, a.tries, a.execution_id,
+                  coalesce(c.api_calls, 0) AS api_calls, c.prompt_tokens, c.completion_tokens, c.seconds
+           FROM attempts a LEFT JOIN (
+               SELECT problem_id, sample, count(*) AS api_calls, sum(prompt_tokens)::BIGINT AS prompt_tokens,
+                      sum(completion_tokens)::BIGINT AS completion_tokens, sum(seconds) AS seconds
+               FROM calls WHERE run_id = $1 AND error_kind IS NULL GROUP BY problem_id, sample
+           ) c USING (problem_id, sample)
+           WHERE a.run_id = $1 ORDER BY a.problem_id, a.sample""",
+        run_id,
+    )
+
+
+def row(db: duckdb.DuckDBPyConnection, query: str, *values: object) -> dict[str, Any]:
+    """Return the one row of a query, by column; raises LookupError where there is none."""
+    rows = table(db, query, *values)
+    if not rows:
+        raise LookupError(f"no such row: {values}")
+    return rows[0]
+
+
+def table(db: duckdb.DuckDBPyConnection, query: str, *values: object) -> list[dict[str, Any]]:
+    """Return the rows of a query, by column."""
+    result = db.execute(query, list(values))
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, each, strict=True)) for each in result.fetchall()]
+
+
+def _mixed(db: duckdb.DuckDBPyConnection, run_id: str) -> bool:
+    """Tell whether one pool was served by different models."""
+    mixed: bool = row(
+        db,
+        """SELECT coalesce(bool_or(models > 1), false) AS mixed FROM (
+               SELECT count(DISTINCT model) AS models FROM calls
+               WHERE run_id = ? AND error_kind IS NULL GROUP BY pool)""",
+        run_id,
+    )["mixed"]
+    return mixed
+
+
+def _pass_at_k(n: int, c: int, k: int) -> float | None:
+    return None if n < k else 1 - comb(n - c, k) / comb(n, k)
+
+
+def _mean(parts: list[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return round(100 * sum(known) / len(parts), 1) if parts and len(known) == len(parts) else None

@@ -1,0 +1,244 @@
+"""A run: its configuration, its Run-n folder, and all that is open while an execution works on it."""
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from blocks.assignment import Assignment
+from blocks.errors import Transient, UsageError
+from blocks.limits import Limits
+from blocks.records import Record, now
+from blocks.spool import Spool
+from tasks.models.call_cache import CallCache
+from tasks.models.complete import OpenEndpoint
+from tasks.models.references import Model, open_model
+
+ENGINE = 1  # raised when equal inputs would no longer give equal calls
+
+
+class Configuration(Record):
+    """All that makes two runs the same run; workers, limits and the choice of problems do not."""
+
+    engine: int = ENGINE
+    flow: str
+    dataset: str
+    dataset_hash: str
+    strategy: str
+    strategy_hash: str
+    prompts: dict[str, str]
+    models: tuple[str, ...]
+    pools: tuple[str, ...]
+    stages: dict[str, tuple[int, ...]]
+    language: str
+    temperature: float | None
+    top_p: float | None
+    max_tokens: int | None
+    samples: int
+
+    def digest(self) -> str:
+        """The SHA-256 by which a Run-n is found again."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+
+    def folder(self) -> Path:
+        """Where its Run-n folders are, relative to the output folder."""
+        models = "+".join(file_name(name) for name in self.models)
+        said = f"{self.language}-{self.temperature}-{self.top_p}-{self.samples}"
+        return Path(file_name(self.dataset)) / self.strategy / models / said
+
+
+class RunFolder(NamedTuple):
+    """A Run-n folder and the run it belongs to."""
+
+    path: Path
+    run_id: str
+    created_at: datetime
+    new: bool
+
+
+class RunBusy(UsageError):
+    """Another process is at work on the same run."""
+
+
+class OpenRun:
+    """What an execution works with: open endpoints, spool, call cache, limits. Made by `open_run`."""
+
+    def __init__(
+        self,
+        *,
+        configuration: Configuration,
+        folder: RunFolder,
+        output: Path,
+        endpoints: tuple[OpenEndpoint, ...],
+        limits: Limits,
+        workers: int,
+        eval_workers: int,
+        keep_text: bool,
+        warnings: list[str],
+    ) -> None:
+        self.warnings = warnings
+        self.configuration = configuration
+        self.folder = folder
+        self.output = output
+        self.run_id = folder.run_id
+        self.execution_id = uuid.uuid4().hex[:12]
+        self.strategy = configuration.strategy
+        self.language = configuration.language
+        self.temperature = configuration.temperature
+        self.top_p = configuration.top_p
+        self.max_tokens = configuration.max_tokens
+        self.keep_text = keep_text
+        self.assignment = Assignment(models=configuration.models, stages=configuration.stages)
+        self.pools = configuration.pools
+        self.endpoints = endpoints
+        self.limits = limits
+        self.workers = workers
+        self.eval_workers = eval_workers
+        self.spool = Spool(output, self.run_id, self.execution_id)
+        self.calls = CallCache(self.spool)
+        self.generating = asyncio.Semaphore(workers)
+        self.grading = asyncio.Semaphore(eval_workers)
+        self.log_path: Path | None = None
+
+    @property
+    def results(self) -> Path:
+        """Where Prefect persists the finished attempts of this output folder."""
+        return (self.output / ".consort" / "results").resolve()
+
+    def result_key(self, problem_id: str, sample: int) -> str:
+        """The cache key of an attempt, and its file below `results`: run, problem, sample."""
+        return f"{self.run_id}/{file_name(problem_id)}-{sample}-{_short_hash(problem_id)}"
+
+
+@asynccontextmanager
+async def open_run(
+    configuration: Configuration,
+    models: tuple[Model, ...],
+    *,
+    output: Path,
+    cont: bool,
+    limits: Limits,
+    workers: int,
+    eval_workers: int,
+    keep_text: bool = True,
+) -> AsyncIterator[OpenRun]:
+    """Open the endpoints, ask each whether it is up, then open or make the Run-n folder.
+
+    Raises UsageError before anything is written where an endpoint does not answer, and RunBusy where another
+    process works on the run.
+    """
+    async with AsyncExitStack() as stack:
+        endpoints = tuple([await stack.enter_async_context(open_model(model)) for model in models])
+        warnings = await probe(endpoints)
+        folder = open_folder(output, configuration, cont=cont)
+        lock = _lock(folder.path)
+        stack.callback(os.close, lock)
+        run = OpenRun(
+            configuration=configuration,
+            folder=folder,
+            output=output,
+            endpoints=endpoints,
+            limits=limits,
+            workers=workers,
+            eval_workers=eval_workers,
+            keep_text=keep_text,
+            warnings=warnings,
+        )
+        stack.callback(run.spool.close)
+        yield run
+
+
+async def probe_models(models: tuple[Model, ...]) -> None:
+    """Ask the endpoint of each model whether it is up, and close it again; raises UsageError where one is down."""
+    async with AsyncExitStack() as stack:
+        served = [model for model in models if model.recording is None]
+        await probe(tuple([await stack.enter_async_context(open_model(model)) for model in served]))
+
+
+async def probe(endpoints: tuple[OpenEndpoint, ...]) -> list[str]:
+    """Ask each endpoint for its models; return warnings. Raises UsageError where nobody answers."""
+    warnings = []
+    for endpoint in endpoints:
+        try:
+            listed = await endpoint.models()
+        except Transient as problem:
+            raise UsageError(
+                f"endpoint {endpoint.name}: {problem.message}; start the server or mend its URL"
+            ) from None
+        if listed and endpoint.block.model not in listed and not endpoint.recorded:
+            known = ", ".join(listed[:5])
+            warnings.append(f"{endpoint.block.base_url} does not list {endpoint.block.model!r} (it has {known})")
+    return warnings
+
+
+def open_folder(output: Path, configuration: Configuration, *, cont: bool) -> RunFolder:
+    """Reopen the latest Run-n of an equal configuration, or make the next one."""
+    parent = output / configuration.folder()
+    numbers = sorted((int(path.name[4:]) for path in parent.glob("Run-*") if path.name[4:].isdigit()), reverse=True)
+    for number in numbers if cont else []:
+        path = parent / f"Run-{number}"
+        known = _read_config(path)
+        if known is not None and known["digest"] == configuration.digest():
+            created = datetime.fromisoformat(known["created_at"])
+            return RunFolder(path, known["run_id"], created, new=False)
+    return _new_folder(parent, configuration, first=max(numbers, default=0) + 1)
+
+
+def _new_folder(parent: Path, configuration: Configuration, *, first: int) -> RunFolder:
+    """Make Run-n with its config.json already in it, so that a folder without one never exists."""
+    run_id, created = str(uuid.uuid4()), now()
+    content = {
+        "run_id": run_id,
+        "digest": configuration.digest(),
+        "created_at": created.isoformat(),
+        "configuration": configuration.model_dump(mode="json"),
+    }
+    made = parent / f".{run_id}"
+    made.mkdir(parents=True)
+    (made / "config.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    for number in range(first, first + 10_000):
+        path = parent / f"Run-{number}"
+        try:
+            made.rename(path)  # fails where the folder exists: another process was faster
+        except OSError:
+            if not path.exists():
+                raise
+            continue
+        return RunFolder(path, run_id, created, new=True)
+    raise UsageError(f"{parent} holds too many runs; give another --output")
+
+
+def _read_config(path: Path) -> dict[str, str] | None:
+    try:
+        known: dict[str, str] = json.loads((path / "config.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return known if {"run_id", "digest", "created_at"} <= known.keys() else None
+
+
+def _lock(path: Path) -> int:
+    """Lock a run's config.json for this process; the lock goes with the process, however it ends."""
+    file = os.open(path / "config.json", os.O_RDONLY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise RunBusy(f"{path} is being worked on by another process; wait for it, or use --cont no") from None
+    return file
+
+
+def file_name(text: str) -> str:
+    """A file name for any text: what file systems and shells trip over becomes an underscore."""
+    name = "".join(char if char.isalnum() or char in "-+._" else "_" for char in text).strip(".")
+    return name[:80] or _short_hash(text)
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

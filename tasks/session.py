@@ -1,0 +1,182 @@
+"""One attempt's voice: a strategy asks its models and runs its samples through it."""
+
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from blocks.assignment import Assignment
+from blocks.errors import CallError
+from blocks.limits import Limits
+from blocks.records import CallRow, Message, ProgramRow, Request, now
+from blocks.spool import Spool
+from tasks import grading, prompts
+from tasks.models.call_cache import CallCache, call_key
+from tasks.models.complete import OpenEndpoint, complete
+from tasks.parsing import BadReply
+from tasks.records import Problem, SampleReport
+
+T = TypeVar("T")
+
+ASKED_AGAIN = 2  # times that a stage is asked again after a bad reply
+
+
+class Voices(Protocol):
+    """What a session needs of its run."""
+
+    run_id: str
+    execution_id: str
+    strategy: str
+    language: str
+    temperature: float | None
+    top_p: float | None
+    max_tokens: int | None
+    keep_text: bool
+    assignment: Assignment
+    pools: tuple[str, ...]
+    endpoints: tuple[OpenEndpoint, ...]
+    limits: Limits
+    spool: Spool
+    calls: CallCache
+
+
+class Around(Protocol):
+    """Runs one stage; a flow of one problem makes a task run of it."""
+
+    async def __call__(self, stage: str, work: Callable[[], Awaitable[T]]) -> T: ...
+
+
+async def unwrapped(stage: str, work: Callable[[], Awaitable[T]]) -> T:
+    """Run a stage as it is."""
+    return await work()
+
+
+class Session:
+    """The calls and programs of one (problem, sample), in order."""
+
+    def __init__(self, run: Voices, problem: Problem, sample: int, around: Around = unwrapped) -> None:
+        self.run = run
+        self.problem = problem
+        self.sample = sample
+        self.around = around
+        self.asked: Counter[str] = Counter()
+        self.calls: list[CallRow] = []
+        self.programs = 0
+        self.samples_checked = 0
+
+    async def ask(
+        self,
+        stage: str,
+        *,
+        parse: Callable[[str], T] = str,  # type: ignore[assignment]
+        try_number: int = 1,
+        **values: object,
+    ) -> T:
+        """Ask the model that serves `stage` and return what `parse` makes of the reply (its text without one).
+
+        The prompt is `prompts/<strategy>/<stage>.jinja` with the problem, the language and `values`. A reply that
+        `parse` refuses with BadReply is asked again, up to twice; the third refusal is raised. Raises CallError
+        where no reply could be had.
+        """
+        text = prompts.render(self.run.strategy, stage, problem=self.problem, language=self.run.language, **values)
+        number = self.run.assignment.model_number(stage, try_number)
+
+        async def work() -> T:
+            for left in range(ASKED_AGAIN, -1, -1):
+                reply = await self._call(stage, number, text)
+                try:
+                    return parse(reply)
+                except BadReply:
+                    if not left:
+                        raise
+            raise AssertionError("the last refusal is raised")
+
+        return await self.around(stage, work)
+
+    async def run_samples(self, program: str, *, stage: str = "coding") -> SampleReport:
+        """Run the public samples on a program in the sandbox, as one more round of this attempt.
+
+        A problem without samples passes unchecked. Raises HarnessError where the sandbox itself fails.
+        """
+
+        async def work() -> SampleReport:
+            return await grading.run_samples(self.problem, program, self.run.limits)
+
+        report = await self.around("tests", work)
+        self.samples_checked = report.samples
+        self.run.spool.append(
+            ProgramRow(
+                run_id=self.run.run_id,
+                problem_id=self.problem.id,
+                sample=self.sample,
+                round=self.programs,
+                stage=stage,
+                program=program,
+                samples=report.samples,
+                samples_passed=report.samples_passed,
+                report=report.text,
+            )
+        )
+        self.programs += 1
+        return report
+
+    async def _call(self, stage: str, number: int, text: str) -> str:
+        self.asked[stage] += 1
+        request = Request(
+            messages=(Message(role="user", content=text),),
+            temperature=self.run.temperature,
+            top_p=self.run.top_p,
+            max_tokens=self.run.max_tokens,
+            problem_id=self.problem.id,
+            sample=self.sample,
+            stage=stage,
+            ordinal=self.asked[stage],
+        )
+        key = call_key(self.run.run_id, self.run.pools[number - 1], request)
+        row = self.run.calls.find(key)
+        if row is None:
+            row = await self._pay(key, number, request)
+            self.run.calls.add(row)
+        self.calls.append(row)
+        return row.reply or ""
+
+    async def _pay(self, key: str, number: int, request: Request) -> CallRow:
+        started = now()
+        endpoint = self.run.endpoints[number - 1]
+        try:
+            reply = await complete(endpoint, request)
+        except CallError as error:
+            self.run.calls.add(self._row(uuid.uuid4().hex, number, request, started).model_copy(update={
+                "error_kind": error.kind, "status": error.status, "error": error.message,
+            }))  # fmt: skip
+            raise
+        return self._row(key, number, request, started).model_copy(
+            update={
+                **reply.model_dump(exclude={"text", "from_cache", "seconds"}),
+                "reply": reply.text,
+                "seconds": reply.seconds,
+            }
+        )
+
+    def _row(self, key: str, number: int, request: Request, started: datetime) -> CallRow:
+        finished = now()
+        endpoint = self.run.endpoints[number - 1]
+        return CallRow(
+            run_id=self.run.run_id,
+            call_key=key,
+            problem_id=self.problem.id,
+            sample=self.sample,
+            stage=request.stage,
+            ordinal=request.ordinal,
+            execution_id=self.run.execution_id,
+            pool=self.run.pools[number - 1],
+            model_number=number,
+            endpoint=endpoint.name,
+            model=endpoint.block.model,
+            seconds=(finished - started).total_seconds(),
+            started_at=started,
+            finished_at=finished,
+            keep_text=self.run.keep_text,
+            messages=list(request.messages) if self.run.keep_text else None,
+        )

@@ -1,0 +1,170 @@
+"""The parameters of a solving flow, checked into a job that can be run."""
+
+import hashlib
+import inspect
+import os
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Literal, NamedTuple, cast
+
+from blocks.assignment import Assignment, assign
+from blocks.errors import UsageError
+from blocks.records import Record
+from blocks.sandbox import Sandbox
+from blocks.team import Team
+from tasks import prompts
+from tasks.attempts import strategy
+from tasks.datasets.load import Dataset, load
+from tasks.models.references import Model, resolve
+from tasks.records import Problem
+from tasks.runs import Configuration, OpenRun, open_run
+
+YesNo = Literal["yes", "no"]
+Isolation = Literal["auto", "bubblewrap", "process"]
+LANGUAGES = {"python": "Python3", "python3": "Python3"}
+
+
+class Options(Record):
+    """The parameters of a solving flow, as given; see `flows/solve.py` for what each one means."""
+
+    flow: str
+    dataset: str
+    strategy: str = "codesim"
+    model_provider: str = "openai"
+    model: str | None = None
+    model1: str | None = None
+    model2: str | None = None
+    team: str | None = None
+    assign: dict[str, str] | None = None
+    temperature: float | None = 0.0
+    top_p: float | None = 0.95
+    max_tokens: int | None = None
+    pass_at_k: int = 1
+    language: str = "Python3"
+    cont: YesNo = "yes"
+    result_log: Literal["full", "partial"] = "full"
+    verbose: Literal[0, 1, 2] = 1
+    store_log_in_file: YesNo = "yes"
+    workers: int = 16
+    eval_workers: int | None = None
+    parallel: bool = True
+    sequential: bool = False
+    limit: int | None = None
+    problems: str | None = None
+    sandbox: str | None = None
+    isolation: Isolation = "auto"
+    output: Path = Path("results")
+
+
+class Job(NamedTuple):
+    """Options that can be run: everything they name is there."""
+
+    options: Options
+    configuration: Configuration
+    models: tuple[Model, ...]
+    dataset: Dataset
+    problems: tuple[Problem, ...]
+    sandbox: Sandbox
+
+    def open(self) -> AbstractAsyncContextManager[OpenRun]:
+        """Open the run; see `open_run`."""
+        options = self.options
+        sequential = options.sequential or not options.parallel
+        return open_run(
+            self.configuration,
+            self.models,
+            output=options.output,
+            cont=options.cont == "yes",
+            limits=self.sandbox.limits(),
+            workers=1 if sequential else options.workers,
+            eval_workers=1 if sequential else options.eval_workers or os.cpu_count() or 1,
+            keep_text=options.result_log == "full",
+        )
+
+
+async def prepare(options: Options) -> Job:
+    """Check options into a job; raises UsageError. Writes nothing, asks no model, needs Prefect for blocks alone."""
+    for flag, number in (
+        ("workers", options.workers),
+        ("eval-workers", options.eval_workers),
+        ("limit", options.limit),
+        ("pass-at-k", options.pass_at_k),
+    ):
+        if number is not None and number < 1:
+            raise UsageError(f"--{flag} {number}: give a number of 1 or more")
+    language = LANGUAGES.get(options.language.casefold())
+    if language is None:
+        raise UsageError(f"language {options.language!r}: choose from {', '.join(sorted(set(LANGUAGES.values())))}")
+    module = strategy(options.strategy)
+    name = module.__name__.rpartition(".")[2]
+    dataset = load(options.dataset)
+    problems = _chosen(dataset, options)
+    assignment = await _assignment(options)
+    unknown = sorted(assignment.stages.keys() - set(module.STAGES))
+    if unknown:
+        raise UsageError(f"strategy {name} has no stage {unknown[0]!r}; its stages are {', '.join(module.STAGES)}")
+    provider = "auto" if options.model_provider == "openai" else options.model_provider
+    models = tuple(
+        [
+            await resolve(reference, number=number, provider=provider)
+            for number, reference in enumerate(assignment.models, start=1)
+        ]
+    )
+    configuration = Configuration(
+        flow=options.flow,
+        dataset=dataset.name,
+        dataset_hash=dataset.hash,
+        strategy=name,
+        strategy_hash=_hash(inspect.getsource(module)),
+        prompts={stage: _hash(text) for stage, text in prompts.texts_of(name).items()},
+        models=tuple(model.name for model in models),
+        pools=tuple(model.pool for model in models),
+        stages=assignment.stages,
+        language=language,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        max_tokens=options.max_tokens,
+        samples=options.pass_at_k,
+    )
+    return Job(options, configuration, models, dataset, problems, await _sandbox(options))
+
+
+def _chosen(dataset: Dataset, options: Options) -> tuple[Problem, ...]:
+    problems = dataset.problems
+    if options.problems is not None:
+        wanted = [name.strip() for name in options.problems.split(",") if name.strip()]
+        known = {problem.id: problem for problem in problems}
+        missing = [name for name in wanted if name not in known]
+        if missing:
+            raise UsageError(f"problem {missing[0]!r}: {dataset.path} has none of that id")
+        problems = tuple(known[name] for name in dict.fromkeys(wanted))
+    return problems[: options.limit]
+
+
+async def _assignment(options: Options) -> Assignment:
+    if options.model and options.model1:
+        raise UsageError("--model and --model1 are one thing; give one of them")
+    if options.team is None:
+        return assign(options.model or options.model1, options.model2, options.assign or {})
+    if options.model or options.model1 or options.model2 or options.assign:
+        raise UsageError("--team names the models and their stages; leave out --model1, --model2 and --assign")
+    try:
+        team = cast("Team", await Team.aload(options.team))
+    except ValueError:
+        raise UsageError(
+            f"team {options.team!r}: no saved Team of that name; register it (python -m blocks.register FILE.toml)"
+        ) from None
+    return team.assignment()
+
+
+async def _sandbox(options: Options) -> Sandbox:
+    if options.sandbox is None:
+        return Sandbox(isolation=options.isolation)
+    try:
+        return cast("Sandbox", await Sandbox.aload(options.sandbox))
+    except ValueError:
+        raise UsageError(f"sandbox {options.sandbox!r}: no saved Sandbox of that name; register it first") from None
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
