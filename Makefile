@@ -50,7 +50,7 @@ bench: setup
 	$(BIN)/python -m tests.benchmarks
 
 up: setup
-	$(BIN)/python -m deployments.up
+	$(BIN)/python -m blocks.server up
 
 down:
-	test ! -x $(BIN)/python || $(BIN)/python -m deployments.down
+	test ! -x $(BIN)/python || $(BIN)/python -m blocks.server down

@@ -75,10 +75,9 @@ def interpreter() -> str:
 
 def _runtime() -> list[str]:
     """The files that Python needs: its executable, its standard library, its shared library."""
-    base = Path(sys.base_prefix).resolve()
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    libraries = [str(path) for path in base.glob("lib/libpython*")]
-    return [interpreter(), str(base / "lib" / version), str(base / "lib64" / version), *libraries]
+    base, library = Path(sys.base_prefix).resolve(), Path(os.__file__).resolve().parent
+    shared = [str(path) for folder in ("lib", "lib64") for path in base.glob(f"{folder}/libpython*")]
+    return [interpreter(), str(library), str(base / "lib64" / library.name), *shared]
 
 
 def _bound_read_only(name: str, bound: list[str]) -> list[str]:

@@ -5,15 +5,10 @@ Flags, deployment parameters and `--help` are one thing: the flow's keyword-only
 """
 
 import asyncio
-import json
-import os
 import re
 import shlex
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,9 +18,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import State
 
 from blocks.errors import UsageError
-
-CHECKOUT = Path(__file__).resolve().parents[1]
-SERVER_RECORD = CHECKOUT / ".consort" / "server.json"
+from blocks.server import load_environment, prefect_server
 
 Check = Callable[..., Awaitable[object]]
 
@@ -62,50 +55,6 @@ def main(*commands: Command, arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\ninterrupted; resume with: python {shlex.join(sys.argv)}", file=sys.stderr)
         return 130
-
-
-def load_environment() -> None:
-    """Read `.env` of the working directory, where it has one; what is set already stays."""
-    from dotenv import load_dotenv
-
-    load_dotenv(Path.cwd() / ".env", override=False)
-
-
-@contextmanager
-def prefect_server() -> Iterator[str | None]:
-    """Use the server of PREFECT_API_URL, else the one that `make up` left running, else Prefect's own temporary one.
-
-    Yields the API's URL, None for the temporary server.
-    """
-    from prefect.settings import (
-        PREFECT_API_URL,
-        PREFECT_LOGGING_LEVEL,
-        PREFECT_SERVER_ANALYTICS_ENABLED,
-        get_current_settings,
-        temporary_settings,
-    )
-
-    settings: dict[Any, Any] = {}
-    if "PREFECT_LOGGING_LEVEL" not in os.environ:
-        settings[PREFECT_LOGGING_LEVEL] = "WARNING"
-    if "PREFECT_SERVER_ANALYTICS_ENABLED" not in os.environ:
-        os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"  # the temporary server is a process of its own
-        settings[PREFECT_SERVER_ANALYTICS_ENABLED] = False
-    url = get_current_settings().api.url or running_server()
-    if url:
-        settings[PREFECT_API_URL] = url
-    with temporary_settings(settings):
-        yield url
-
-
-def running_server() -> str | None:
-    """Return the API URL of the server that `make up` started, if it answers."""
-    try:
-        url = str(json.loads(SERVER_RECORD.read_text())["api_url"])
-        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
-            return url if answer.status == 200 else None
-    except (OSError, ValueError, KeyError, urllib.error.URLError):
-        return None
 
 
 def normalised(tokens: list[str]) -> list[str]:

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from blocks.errors import AuthFailed, UsageError
 from blocks.records import ExecutionRow, RunRow, now
+from blocks.server import load_environment
 from blocks.store import StoreLocked, ingest, store_file
-from tasks.command_line import load_environment
 from tasks.records import Problem
 from tasks.reporting.log import start_log
 from tasks.reporting.queries import Summary

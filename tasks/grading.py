@@ -7,7 +7,7 @@ import re
 
 from blocks.limits import Limits
 from tasks.records import Problem, SampleReport, TestResult, Verdict
-from tasks.sandbox.calls import Judged, Session, Work, judge
+from tasks.sandbox.calls import Judged, Session, Work, run_tests
 
 LONGEST_DETAIL = 500
 
@@ -58,8 +58,8 @@ async def run_samples(problem: Problem, program: str, limits: Limits) -> SampleR
 async def _tried_twice(problem: Problem, program: str, setup: str, tests: tuple[str, ...], limits: Limits) -> Session:
     """A session; one more where the machinery failed in the first."""
     work = Work(program, problem.context, problem.entry_point, setup, tests)
-    session = await judge(work, limits)
-    return await judge(work, limits) if session.broken else session
+    session = await run_tests(work, limits)
+    return await run_tests(work, limits) if session.broken else session
 
 
 def _report(problem: Problem, judged: list[Judged], program: str) -> SampleReport:
@@ -83,7 +83,7 @@ def _said(test: Judged, program: str) -> str:
         lines.append(f"{test.call}: {test.error}")
     if test.error and not (test.call and not test.got):
         lines.append(test.error)
-    source = program.splitlines()
+    source = re.split(r"\r\n|\r|\n", program)
     if 0 < test.line <= len(source):
         lines.append(f"line {test.line} of the program: {source[test.line - 1].strip()}")
     return "\n".join(lines)

@@ -23,8 +23,9 @@ from blocks.errors import (
 )
 from blocks.records import Reply, Request
 from tasks.models.pricing import price_of
+from tasks.models.recorded import OWNER, key_headers
 
-RECORDED_OWNER = "consort-recorded"
+
 PATIENCE = 180.0  # seconds of rate limiting after which a call is given up
 LONG_WAIT = 120.0  # a Retry-After above this many seconds means that the quota is spent
 
@@ -57,7 +58,7 @@ class OpenEndpoint:
             return []
         models = listed.get("data") if isinstance(listed, dict) else None
         rows = [row for row in models or [] if isinstance(row, dict)]
-        self.recorded = self.recorded or any(row.get("owned_by") == RECORDED_OWNER for row in rows)
+        self.recorded = self.recorded or any(row.get("owned_by") == OWNER for row in rows)
         return [str(row.get("id")) for row in rows]
 
     def clean(self, said: object) -> str:
@@ -132,11 +133,7 @@ def _body(endpoint: OpenEndpoint, request: Request) -> dict[str, Any]:
     if endpoint.streams and endpoint.streams_usage:
         body["stream_options"] = {"include_usage": True}
     if endpoint.recorded:
-        body["extra_headers"] = {
-            "X-Consort-Problem": request.problem_id,
-            "X-Consort-Stage": request.stage,
-            "X-Consort-Ordinal": str(request.ordinal),
-        }
+        body["extra_headers"] = key_headers(request.problem_id, request.stage, request.ordinal)
     return {name: value for name, value in body.items() if value is not None}
 
 

@@ -59,7 +59,7 @@ class Session(NamedTuple):
         return next((test.error for test in tests if test.outcome == "harness_error"), "")
 
 
-async def judge(work: Work, limits: Limits) -> Session:
+async def run_tests(work: Work, limits: Limits) -> Session:
     """Run the tests. Never blocks the event loop; cancelling it ends every process, then it returns."""
     loop = asyncio.get_running_loop()
     finished: asyncio.Future[Session] = loop.create_future()
@@ -76,8 +76,7 @@ async def judge(work: Work, limits: Limits) -> Session:
         try:
             session = _session(work, limits, stop)
         except OSError as problem:
-            failed = Judged("harness_error", error=f"no process can be started: {problem}")
-            session = Session((), False, failed, Usage(), 0.0)
+            session = _not_started(str(problem))
         except BaseException as problem:  # noqa: BLE001 (raised again where it is awaited)
             error = problem
         os.close(stop)
@@ -86,6 +85,11 @@ async def judge(work: Work, limits: Limits) -> Session:
 
     try:
         threading.Thread(target=run, name="grading", daemon=True).start()
+    except RuntimeError as problem:
+        os.close(stop)
+        os.close(stopping)
+        return _not_started(str(problem))
+    try:
         await asyncio.wait([finished])
     finally:
         os.close(stopping)
@@ -93,6 +97,11 @@ async def judge(work: Work, limits: Limits) -> Session:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([finished])
     return finished.result()
+
+
+def _not_started(why: str) -> Session:
+    failed = Judged("harness_error", error=f"no process can be started: {why}")
+    return Session((), loaded=False, stopped=failed, usage=Usage(), wall_seconds=0.0)
 
 
 def _session(work: Work, limits: Limits, stop: int) -> Session:

@@ -78,8 +78,9 @@ class Isolated:
                 )
             finally:
                 os.close(writing)
+            failed.callback(self.process.kill)
+            self.ended = os.pidfd_open(self.process.pid)
             failed.pop_all()
-        self.ended = os.pidfd_open(self.process.pid)
 
     def __enter__(self) -> Self:
         return self

@@ -19,6 +19,7 @@ log = logging.getLogger("consort.sandbox")
 
 _taken: set[int] = set()
 _taking = threading.Lock()
+_probing = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -40,9 +41,14 @@ def own_uid() -> Iterator[int]:
             _taken.discard(place)
 
 
-@functools.cache
 def reachable_interpreter() -> str | None:
     """A Python that a uid without rights can start; None, after one warning, where there is none."""
+    with _probing:
+        return _probed()
+
+
+@functools.cache
+def _probed() -> str | None:
     with own_uid() as uid:
         for python in (interpreter(), "/usr/bin/python3", "/usr/local/bin/python3"):
             if _starts(python, uid):

@@ -51,7 +51,7 @@ def _descriptors() -> set[str]:
     found = set()
     for entry in os.scandir("/proc/self/fd"):
         try:
-            found.add(f"{entry.name} {os.readlink(entry.path)}")
+            found.add(f"{entry.name} {Path(entry.path).readlink()}")
         except OSError:
             continue
     return {text for text in found if "/proc/" not in text}

@@ -256,7 +256,8 @@ def f(x):
         os._exit(0)
     return helper(x) if x == 1 else sorted(x)
 """,
-    "a thread that outlives it": RIGHT + "\nimport threading, time\nthreading.Thread(target=time.sleep, args=(1e6,)).start()\n",
+    "a thread that outlives it": RIGHT
+    + "\nimport threading, time\nthreading.Thread(target=time.sleep, args=(1e6,)).start()\n",
     "a dataclass": "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: 'int' = 0\n" + RIGHT,
     "a pool": """
 from multiprocessing import Pool
@@ -277,7 +278,9 @@ def f(x):
 
 @pytest.mark.parametrize("name", RIGHT_PROGRAMS)
 async def test_passed(name: str, limits: Limits) -> None:
-    verdict = await grade(problem(SUITE.replace('candidate("secret") != SECRET', "True")), RIGHT_PROGRAMS[name], limits)
+    verdict = await grade(
+        problem(SUITE.replace('candidate("secret") != SECRET', "True")), RIGHT_PROGRAMS[name], limits
+    )
     assert (verdict.outcome, verdict.tests[0].detail) == ("passed", "")
     assert verdict.tests[0].cpu_seconds and verdict.tests[0].wall_seconds and verdict.tests[0].peak_memory
 
@@ -291,7 +294,9 @@ async def test_values_that_kill_the_judge_are_a_wrong_answer(limits: Limits) -> 
 
 
 async def test_a_suite_that_swallows_everything_is_not_fooled(limits: Limits) -> None:
-    suite = "def check(candidate):\n    try:\n        assert candidate(1) == 2\n    except BaseException:\n        pass\n"
+    suite = (
+        "def check(candidate):\n    try:\n        assert candidate(1) == 2\n    except BaseException:\n        pass\n"
+    )
     assert await outcome("def f(x): return object()", limits, suite) == "wrong_answer"
     assert await outcome("import os\ndef f(x): os._exit(0)", limits, suite) == "runtime_error"
 
@@ -307,7 +312,9 @@ def check(candidate):
         assert False
 """
     assert await outcome("def f(x): raise ValueError('no')", limits, suite) == "passed"
-    assert await outcome("class ValueError(Exception): pass\ndef f(x): raise KeyError('no')", limits, suite) != "passed"
+    assert (
+        await outcome("class ValueError(Exception): pass\ndef f(x): raise KeyError('no')", limits, suite) != "passed"
+    )
 
 
 async def tell(expression: str, limits: Limits) -> str:
@@ -321,14 +328,20 @@ async def tell(expression: str, limits: Limits) -> str:
 
 async def test_the_key_in_the_environment_is_absent(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-in-the-environment")
-    told = await tell("dict(os.environ), open('/proc/self/environ').read()", limits)
-    assert "returned" in told and "sk-in-the-environment" not in told and "PATH" not in told
+    told = await tell("dict(os.environ)", limits)
+    assert "returned" in told and "sk-in" not in told and "PATH" not in told
+    for process in ("self", "1", "thread-self/../../2"):
+        assert "sk-in" not in await tell(f"open('/proc/{process}/environ').read()", limits)
+    if limits.isolation == "process" and os.geteuid() != 0:
+        return  # not covered: an ordinary user's program may read that user's processes
+    assert "sk-in" not in await tell(f"open('/proc/{os.getpid()}/environ').read()", limits)
 
 
 async def test_no_descriptor_is_inherited(limits: Limits, tmp_path: Path) -> None:
-    with open(tmp_path / "secret.txt", "w") as secret:
-        os.set_inheritable(secret.fileno(), True)
-        told = await tell("[os.readlink(e.path) for e in os.scandir('/proc/self/fd') if int(e.name) > 2]", limits)
+    secret = os.open(tmp_path / "secret.txt", os.O_CREAT | os.O_RDWR)
+    os.set_inheritable(secret, True)
+    told = await tell("[os.readlink(e.path) for e in os.scandir('/proc/self/fd') if int(e.name) > 2]", limits)
+    os.close(secret)
     assert "returned" in told and "secret" not in told
 
 

@@ -1,0 +1,169 @@
+"""Save endpoints, teams, stores and sandboxes as Prefect Blocks, from a TOML file or the environment.
+
+    python -m blocks.register FILE.toml
+    python -m blocks.register --from-env
+
+Keys never stand in the file: `api_key_env` names an environment variable, `api_key_file` a file. Registering the same
+file again changes nothing; a block of the same name is overwritten. `.env` of the working directory is read.
+
+    [endpoints.small]
+    base_url = "http://127.0.0.1:8000/v1"
+    model = "Qwen2.5-Coder-0.5B-Instruct"
+
+    [endpoints.large]
+    base_url = "https://example.com/compatible-mode/v1"
+    model = "qwen3-coder-plus"
+    provider = "dashscope"
+    api_key_env = "DASHSCOPE_API_KEY"
+
+    [teams.two]
+    default = "small"
+    stages = { debugging = ["small", "large"] }
+"""
+
+import asyncio
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect.blocks.core import Block
+from pydantic import SecretStr, ValidationError
+
+from blocks.endpoint import ModelEndpoint
+from blocks.errors import UsageError
+from blocks.sandbox import Sandbox
+from blocks.server import load_environment, prefect_server
+from blocks.store import ResultsStore
+from blocks.team import Team
+
+SECTIONS: dict[str, type[Block]] = {
+    "endpoints": ModelEndpoint,
+    "teams": Team,
+    "stores": ResultsStore,
+    "sandboxes": Sandbox,
+}
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def blocks_of(text: str, source: str) -> dict[str, Block]:
+    """Return the blocks that a TOML text describes, by name; raises UsageError."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise UsageError(f"{source}: not TOML ({problem})") from None
+    blocks: dict[str, Block] = {}
+    for section, named in data.items():
+        if section not in SECTIONS or not isinstance(named, dict):
+            raise UsageError(f"{source}: section [{section}] is not known; use {', '.join(SECTIONS)}")
+        for name, fields in named.items():
+            where = f"{source}, [{section}.{name}]"
+            if not NAME.fullmatch(name):
+                raise UsageError(f"{where}: a name has lower-case letters, digits and single dashes (Prefect's rule)")
+            if name in blocks:
+                raise UsageError(f"{where}: the name is taken by another section; names are unique across the file")
+            if not isinstance(fields, dict):
+                raise UsageError(f"{where}: give its fields")
+            blocks[name] = _block(SECTIONS[section], fields, where)
+    return blocks
+
+
+def blocks_from_environment(environment: Mapping[str, str]) -> dict[str, Block]:
+    """Return `results` and `default` (store, sandbox), and `model1`, `model2` where their servers are named.
+
+    A server's model is asked for with OPENAI_MODEL and OPENAI_MODEL_2; without them the endpoint is left out.
+    """
+    blocks: dict[str, Block] = {"results": ResultsStore(), "default": Sandbox()}
+    key = environment.get("OPENAI_API_KEY")
+    for number, suffix in ((1, ""), (2, "_2")):
+        url, model = environment.get(f"OPENAI_API_BASE{suffix}"), environment.get(f"OPENAI_MODEL{suffix}")
+        if url and model:
+            blocks[f"model{number}"] = ModelEndpoint(
+                base_url=url, model=model, api_key=SecretStr(key) if key else None
+            )
+    return blocks
+
+
+async def save(blocks: Mapping[str, Block]) -> list[str]:
+    """Save blocks under their names; return a line about each."""
+    lines = []
+    for name, block in blocks.items():
+        await type(block).aregister_type_and_schema()
+        await block.asave(name, overwrite=True)
+        lines.append(f"{type(block).__name__} {name}")
+    return lines
+
+
+def _block(kind: type[Block], fields: dict[str, Any], where: str) -> Block:
+    fields = dict(fields)
+    if kind is ModelEndpoint:
+        fields["api_key"] = _key(fields, where)
+    known = [field for field in kind.model_fields if not field.startswith("_")]
+    unknown = sorted(fields.keys() - set(known))
+    if unknown:
+        raise UsageError(f"{where}: field {unknown[0]!r} is not known; use {', '.join(known)}")
+    try:
+        return kind(**fields)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{where}: {field}: {first['msg']}") from None
+
+
+def _key(fields: dict[str, Any], where: str) -> SecretStr | None:
+    if "api_key" in fields:
+        raise UsageError(f"{where}: no key stands in the file; name a variable with api_key_env, or an api_key_file")
+    variable, file = fields.pop("api_key_env", None), fields.pop("api_key_file", None)
+    if variable is not None:
+        if variable not in os.environ:
+            raise UsageError(f"{where}: the environment has no {variable}; set it, or put it in .env")
+        return SecretStr(os.environ[variable])
+    if file is not None:
+        try:
+            return SecretStr(Path(file).expanduser().read_text().strip())
+        except OSError as problem:
+            raise UsageError(f"{where}: api_key_file {file}: {problem.strerror}") from None
+    return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m blocks.register FILE.toml | --from-env`."""
+    import cyclopts
+
+    app = cyclopts.App(name="python -m blocks.register", help_format="plaintext", result_action="return_value")
+
+    @app.default
+    def register(file: Path | None = None, /, *, from_env: bool = False) -> int:
+        """Save endpoints, teams, stores and sandboxes as Prefect Blocks.
+
+        Parameters
+        ----------
+        file
+            TOML file of blocks.
+        from_env
+            Take model1 and model2 from OPENAI_API_BASE, OPENAI_API_BASE_2, OPENAI_API_KEY, OPENAI_MODEL and
+            OPENAI_MODEL_2 (.env is read).
+        """
+        load_environment()
+        if (file is None) == (not from_env):
+            raise UsageError("give a TOML file of blocks, or --from-env")
+        if file is not None and not file.is_file():
+            raise UsageError(f"{file}: there is no such file")
+        blocks = blocks_from_environment(os.environ) if file is None else blocks_of(file.read_text(), str(file))
+        with prefect_server():
+            print("\n".join(asyncio.run(save(blocks))))
+        return 0
+
+    try:
+        code: int = app(arguments, exit_on_error=False, print_error=False)
+    except (UsageError, cyclopts.CycloptsError) as problem:
+        print(" ".join(str(problem).split()), file=sys.stderr)
+        return 2
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
