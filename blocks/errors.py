@@ -22,7 +22,7 @@ class UsageError(ValueError):
 
 
 class CallError(Exception):
-    """A model call that brought no reply. `retry_after` is in seconds; `status` None means no HTTP answer."""
+    """A model call that brought no reply. `retry_after` is in seconds; `status` None: no HTTP status said so."""
 
     kind: ClassVar[str] = "call_error"
 
@@ -79,31 +79,41 @@ class ContentFiltered(CallError):
 
 
 class Rule(NamedTuple):
-    """One row of a table; empty fields match anything. `codes` are globs over the error's code and type."""
+    """One row of a table; empty fields match anything.
+
+    `codes` are globs over the error's code and type, `params` names of its `param`; `says` are phrases, in lower
+    case, of its message and details.
+    """
 
     error: type[CallError]
     status: tuple[int, ...] = ()
     codes: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
     scope: Scope = "model"
 
 
 class Failure(NamedTuple):
-    """An error body, whatever its shape: nested, flat, plain text, HTML or empty."""
+    """An error body, whatever its shape: nested, flat, plain text, HTML or empty.
 
-    code: str | None
-    type: str | None
-    param: str | None
-    message: str
+    `message` is one line, `details` the JSON of what a provider (Gemini) says beside it.
+    """
+
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    message: str = ""
+    details: str = ""
 
 
+LONGEST_MESSAGE = 300  # characters of a provider's message in ours
 SERVER_TROUBLE = (408, *range(500, 600))
 
 TABLES: dict[str, tuple[Rule, ...]] = {
     "dashscope": (
         Rule(QuotaExhausted, (403,), ("AllocationQuota.FreeTierOnly",)),
         Rule(QuotaExhausted, (400, 403), ("Arrearage",), scope="account"),
-        Rule(QuotaExhausted, (429,), (), ("free allocated quota exceeded",)),
+        Rule(QuotaExhausted, (429,), says=("free allocated quota exceeded",)),
         Rule(RateLimited, (429,), ("Throttling*", "limit_requests", "insufficient_quota")),
         Rule(AuthFailed, (401,), ("InvalidApiKey", "invalid_api_key")),
         Rule(AccessDenied, (403,), ("AccessDenied*", "access_denied", "Model.AccessDenied")),
@@ -132,7 +142,8 @@ TABLES: dict[str, tuple[Rule, ...]] = {
     "deepseek": (Rule(QuotaExhausted, (402,), scope="account"),),
     "azure": (Rule(ContentFiltered, (400,), ("content_filter",)),),
     "vllm": (
-        Rule(ContextOverflow, (400,), (), ("maximum context length", "cannot be greater than max_model_len")),
+        Rule(ContextOverflow, (400,), params=("input_tokens",)),
+        Rule(ContextOverflow, (400,), says=("maximum context length", "cannot be greater than max_model_len")),
         Rule(AccessDenied, (404,), ("NotFoundError",)),
     ),
     "gemini": (
@@ -155,16 +166,20 @@ TABLES: dict[str, tuple[Rule, ...]] = {
 }
 
 
-def classify(provider: str, status: int, headers: Mapping[str, str], body: object, *, endpoint: str) -> CallError:
-    """Return the error that an HTTP answer of `status` with `body` (parsed JSON, or text) means."""
+def classify(
+    provider: str, status: int | None, headers: Mapping[str, str], body: object, *, endpoint: str
+) -> CallError:
+    """Return the error that an HTTP answer of `status` with `body` (parsed JSON, or text) means.
+
+    `status` is None for an error in the middle of an answer that began with 200: its code or type decides alone.
+    """
     failure = read_failure(body)
-    rule = next(
-        rule for rule in (*TABLES.get(provider, ()), *TABLES["generic"]) if _matches(rule, status, failure, body)
-    )
-    said = f": {failure.message}" if failure.message else ""
+    rules = (*TABLES.get(provider, ()), *TABLES["generic"])
+    rule = next(rule for rule in rules if _matches(rule, status, failure))
+    said = f": {failure.message[:LONGEST_MESSAGE]}" if failure.message else ""
     code = failure.code or failure.type
     return rule.error(
-        f"{endpoint} answered {status}{f' {code}' if code else ''}{said}",
+        f"{endpoint} answered {'an error' if status is None else status}{f' {code}' if code else ''}{said}",
         status=status,
         code=code,
         retry_after=retry_after(headers),
@@ -173,26 +188,28 @@ def classify(provider: str, status: int, headers: Mapping[str, str], body: objec
 
 
 def read_failure(body: object) -> Failure:
-    """Read code, type, param and message from an error body of any shape."""
+    """Read code, type, param, message and details from an error body of any shape."""
     if isinstance(body, (bytes, str)):
         text = body.decode(errors="replace") if isinstance(body, bytes) else body
         try:
             body = json.loads(text)
-        except ValueError:
-            return Failure(None, None, None, _one_line(text))
+        except (ValueError, RecursionError):
+            return Failure(message=_one_line(text))
     if isinstance(body, list) and body:  # Gemini wraps its error in a list
         body = body[0]
     if not isinstance(body, dict):
-        return Failure(None, None, None, _one_line("" if body is None else str(body)))
+        return Failure(message=_one_line("" if body is None else str(body)))
     error = body.get("error")
     if isinstance(error, str):
-        return Failure(_text(body.get("code")), _text(body.get("type")), None, _one_line(error))
+        return Failure(_text(body.get("code")), _text(body.get("type")), message=_one_line(error))
     fields = error if isinstance(error, dict) else body
     return Failure(
         code=_text(fields.get("code")),
         type=_text(fields.get("type")) or _text(fields.get("status")),
         param=_text(fields.get("param")),
-        message=_one_line(_text(fields.get("message")) or ""),
+        # FastAPI's own refusals have nothing but a `detail`.
+        message=_one_line(_text(fields.get("message")) or _text(fields.get("detail")) or ""),
+        details=json.dumps(fields.get("details")) if "details" in fields else "",
     )
 
 
@@ -211,9 +228,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if (wait := _duration(said)) is not None:
         return wait
     try:
-        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+        date = parsedate_to_datetime(said)
+    except ValueError:
         return None
+    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _rebuild(
@@ -227,16 +245,19 @@ def _rebuild(
     return error(message, status=status, code=code, retry_after=wait, scope=scope)
 
 
-def _matches(rule: Rule, status: int, failure: Failure, body: object) -> bool:
-    if rule.status and status not in rule.status:
+def _matches(rule: Rule, status: int | None, failure: Failure) -> bool:
+    if status is None and rule.status and not rule.codes:
+        return False
+    if status is not None and rule.status and status not in rule.status:
         return False
     said = [name for name in (failure.code, failure.type) if name]
     if rule.codes and not any(fnmatchcase(name, code) for name in said for code in rule.codes):
         return False
+    if rule.params and failure.param not in rule.params:
+        return False
     if not rule.says:
         return True
-    # Gemini names the quota in the error's details, not in its message.
-    text = (failure.message + json.dumps(body, default=str)).lower()
+    text = f"{failure.message} {failure.details}".lower()
     return any(phrase in text for phrase in rule.says)
 
 
@@ -257,8 +278,8 @@ def _text(value: object) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    """Cut a message to one line of 300 characters; an HTML page is only named as such."""
+    """Bring a message to one line; an HTML page is only named as such."""
     if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         return "an HTML page" + (f" titled {' '.join(title.group(1).split())[:80]!r}" if title else "")
-    return " ".join(text.split())[:300]
+    return " ".join(text.split())

@@ -10,7 +10,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE executions (
         run_id VARCHAR, written_at TIMESTAMP, execution_id VARCHAR, flow_run_id VARCHAR, flow_run_name VARCHAR,
         status VARCHAR, isolation VARCHAR, workers INTEGER, eval_workers INTEGER, paid_calls INTEGER,
-        cached_calls INTEGER, wall_seconds DOUBLE, started_at TIMESTAMP, finished_at TIMESTAMP
+        wall_seconds DOUBLE, started_at TIMESTAMP, finished_at TIMESTAMP
     );
     CREATE TABLE attempts (
         run_id VARCHAR, written_at TIMESTAMP, problem_id VARCHAR, sample INTEGER, execution_id VARCHAR,

@@ -101,7 +101,6 @@ class ExecutionRow(Row):
     workers: int
     eval_workers: int
     paid_calls: int | None = None
-    cached_calls: int | None = None
     wall_seconds: float | None = None
     started_at: datetime
     finished_at: datetime | None = None

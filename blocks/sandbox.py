@@ -14,16 +14,17 @@ class Sandbox(Block):
 
     Covered, on both levels: the tests' expected values never enter the program's process; limits on CPU
     and wall time, memory, processes, open files, file size and output; an empty environment, no
-    inherited descriptors; the whole process tree ends with the grading.
+    inherited descriptors, no new privileges; the whole process tree ends with the grading.
     Covered under `bubblewrap` only: no network, nothing of the host's files but system libraries and
     the Python runtime (read-only), a private and bounded /tmp, no sight of other processes; daemons end
-    with the sandbox; no new privileges.
+    with the sandbox.
     Under `process` as root the program drops to an unused uid. Where that uid can reach no interpreter,
     it keeps root, which is said in one loud warning.
 
     Not covered: system calls are not filtered (a hole in the kernel is a way out); the number of
-    inodes. Under `process`: the network, the host's readable files and, for an ordinary user, other
-    processes of that user, signals to them, and daemons that replaced their environment.
+    inodes. Under `process`: the network and the host's readable files; and where the programs run as an
+    ordinary user, that user's other processes, which they may read (an API key in the environment, the
+    tests) and end, and daemons that replaced their environment.
     """
 
     _block_type_name = "Sandbox"

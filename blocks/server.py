@@ -44,6 +44,7 @@ def prefect_server() -> Iterator[str | None]:
     """Settle which server this process uses; yields its API's URL, None for Prefect's temporary one."""
     from prefect.settings import (
         PREFECT_API_URL,
+        PREFECT_LOGGING_EXTRA_LOGGERS,
         PREFECT_LOGGING_LEVEL,
         PREFECT_SERVER_ANALYTICS_ENABLED,
         get_current_settings,
@@ -53,6 +54,8 @@ def prefect_server() -> Iterator[str | None]:
     settings: dict[Any, Any] = {}
     if "PREFECT_LOGGING_LEVEL" not in os.environ:
         settings[PREFECT_LOGGING_LEVEL] = "WARNING"
+    if "PREFECT_LOGGING_EXTRA_LOGGERS" not in os.environ:
+        settings[PREFECT_LOGGING_EXTRA_LOGGERS] = "consort"
     if "PREFECT_SERVER_ANALYTICS_ENABLED" not in os.environ:
         os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"  # the temporary server is a process of its own
         settings[PREFECT_SERVER_ANALYTICS_ENABLED] = False

@@ -131,14 +131,13 @@ def _merge(
 
 
 def _merge_table(store: duckdb.DuckDBPyConnection, row: type[Row], files: list[str], *, texts: bool) -> int:
-    types = {
-        name: kind
-        for name, kind in store.execute(
+    types: dict[str, str] = dict(
+        store.execute(
             "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = ? "
             "ORDER BY ordinal_position",
             [row.table],
         ).fetchall()
-    }
+    )
     columns = ", ".join(_column(row, name, texts) for name in types)
     read = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items() if texts or name not in TEXTS)
     keys = ", ".join(row.key)

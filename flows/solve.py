@@ -4,6 +4,7 @@ python flows/solve.py --dataset data/problems.jsonl --model1 recorded:data/recor
 python flows/solve.py problem --dataset data/problems.jsonl --id Sample/0 --model1 …
 """
 
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,13 +12,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from rich.console import Console
 
-from tasks.attempt_tasks import attempt_all, finished, staged
+from tasks.attempt_tasks import attempt_missing, staged
 from tasks.attempts import attempt
+from tasks.attempts import strategy as strategy_module
 from tasks.command_line import Command, main
-from tasks.executions import check, execute
-from tasks.reporting.progress import Bar
+from tasks.executions import execute
 from tasks.runs import OpenRun
-from tasks.solving import Isolation, Job, Options, YesNo
+from tasks.solving import Isolation, Job, Options, YesNo, check, prepare
 
 
 @flow(name="solve", validate_parameters=False)
@@ -109,7 +110,8 @@ async def solve(
     output
         Folder of runs, store, spool and caches.
     """
-    return await execute(Options(flow="solve", **locals()), _attempt_dataset)
+    began, options = time.monotonic(), Options(flow="solve", **locals())
+    return await execute(await prepare(options), _attempt_dataset, began)
 
 
 @flow(name="solve-problem", validate_parameters=False)
@@ -181,23 +183,21 @@ async def solve_problem(
     output
         Folder of runs, store, spool and caches.
     """
-    return await execute(_one_problem(**locals()), _attempt_problem)
+    began, options = time.monotonic(), _one_problem(**locals())
+    return await execute(await prepare(options), _attempt_problem, began)
 
 
 async def _attempt_dataset(job: Job, run: OpenRun, console: Console) -> list[Exception]:
     """Attempt what is not finished yet, one task run a (problem, sample); return what failed."""
-    done = finished(run)
     items = [(problem, sample) for sample in range(job.configuration.samples) for problem in job.problems]
-    todo = [(problem, sample) for problem, sample in items if run.result_key(problem.id, sample) not in done]
-    quiet = job.options.verbose == 0
-    with Bar("solving", len(items), len(items) - len(todo), console=console, quiet=quiet) as bar:
-        return await attempt_all(run, todo, bar.item)
+    return await attempt_missing(job, run, items, strategy_module(run.strategy).solve, console)
 
 
 async def _attempt_problem(job: Job, run: OpenRun, console: Console) -> list[Exception]:
     """Attempt the one problem, one task run a stage; return what failed."""
     try:
-        ended = await attempt(run, job.problems[0], 0, around=staged())
+        solver = strategy_module(run.strategy).solve
+        ended = await attempt(run, job.problems[0], 0, solver, around=staged())
     except OSError:
         raise
     except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
@@ -211,11 +211,11 @@ def _one_problem(id: str, **parameters: Any) -> Options:
 
 
 async def _check_solve(**parameters: Any) -> None:
-    await check(Options(flow="solve", **parameters))
+    await check(await prepare(Options(flow="solve", **parameters)))
 
 
 async def _check_problem(**parameters: Any) -> None:
-    await check(_one_problem(**parameters))
+    await check(await prepare(_one_problem(**parameters)))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,35 @@
 """Attempts as Prefect task runs: one a problem in a batch, one a stage where a single problem is looked at."""
 
 import asyncio
+import contextlib
+import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from prefect import Task, task
+from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
+from rich.console import Console
 
-from tasks.attempts import attempt
+from tasks.attempts import Solver, attempt
 from tasks.records import Attempt, Problem
+from tasks.reporting.progress import Bar
 from tasks.runs import OpenRun
 from tasks.session import Around
+from tasks.solving import Job
 
 T = TypeVar("T")
 
+PROGRESS_SECONDS = 5.0  # between two updates of the progress artifact
 
-def attempt_task(run: OpenRun, problems: dict[str, Problem]) -> Task[[str, int], Awaitable[Attempt]]:
+logger = logging.getLogger("consort")
+
+
+def attempt_task(run: OpenRun, problems: dict[str, Problem], solver: Solver) -> Task[[str, int], Awaitable[Attempt]]:
     """Return the Prefect task of this run's attempts.
 
     Its inputs are names; its result is persisted below the output folder under a key of run, problem and sample,
@@ -36,7 +48,7 @@ def attempt_task(run: OpenRun, problems: dict[str, Problem]) -> Task[[str, int],
     async def attempt_(problem_id: str, sample: int) -> Attempt:
         context = TaskRunContext.get()
         task_run_id = str(context.task_run.id) if context else None
-        return await attempt(run, problems[problem_id], sample, task_run_id=task_run_id)
+        return await attempt(run, problems[problem_id], sample, solver, task_run_id=task_run_id)
 
     return attempt_  # type: ignore[return-value]
 
@@ -48,9 +60,22 @@ def finished(run: OpenRun) -> set[str]:
     return {f"{run.run_id}/{name}" for name in names}
 
 
+async def attempt_missing(
+    job: Job, run: OpenRun, items: list[tuple[Problem, int]], solver: Solver, console: Console
+) -> list[Exception]:
+    """Attempt those (problem, sample) that are not finished yet, with a progress bar; return what failed."""
+    done = finished(run)
+    todo = [(problem, sample) for problem, sample in items if run.result_key(problem.id, sample) not in done]
+    with Bar(
+        job.options.flow, len(items), len(items) - len(todo), console=console, quiet=job.options.verbose == 0
+    ) as bar:
+        return await attempt_all(run, todo, solver, bar.item)
+
+
 async def attempt_all(
     run: OpenRun,
     todo: list[tuple[Problem, int]],
+    solver: Solver,
     tell: Callable[[str, str, str], None],
 ) -> list[Exception]:
     """Run attempts, `workers` generating and `eval_workers` grading at a time; return what failed.
@@ -59,26 +84,60 @@ async def attempt_all(
 
     One attempt that fails costs the others nothing. A disk that takes no more (OSError) stops the run.
     """
-    once = attempt_task(run, {problem.id: problem for problem, _ in todo})
+    if not todo:
+        return []
+    once = attempt_task(run, {problem.id: problem for problem, _ in todo}, solver)
     failures: list[Exception] = []
+    ends: Counter[str] = Counter()
     left = iter(todo)
+
+    def ended(problem: Problem, end: str, said: str) -> None:
+        ends[end] += 1
+        logger.info("%s: %s (%s)", problem.id, end, said)
+        tell(problem.id, end, said)
 
     async def work(left: Iterator[tuple[Problem, int]]) -> None:
         for problem, sample in left:
             try:
-                ended = await once(problem.id, sample)
+                attempted = await once(problem.id, sample)
             except OSError:
                 raise
             except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
                 failures.append(failure)
-                tell(problem.id, "error", str(failure))
+                ended(problem, "error", str(failure))
             else:
-                tell(problem.id, "solved" if ended.solved else "unsolved", ended.outcome)
+                ended(problem, "solved" if attempted.solved else "unsolved", attempted.outcome)
 
-    async with asyncio.TaskGroup() as group:
+    async with _progress(len(todo), ends), asyncio.TaskGroup() as group:
         for _ in range(min(len(todo), run.workers + run.eval_workers)):
             group.create_task(work(left))
     return failures
+
+
+@asynccontextmanager
+async def _progress(total: int, ends: Counter[str]) -> AsyncIterator[None]:
+    """Keep a progress artifact on the flow run up to date while attempts end."""
+    artifact = await acreate_progress_artifact(0.0, description=f"{total} attempts")
+
+    async def update() -> None:
+        said = ", ".join(f"{number} {end}" for end, number in sorted(ends.items()))
+        await aupdate_progress_artifact(
+            artifact, 100.0 * ends.total() / max(1, total), description=f"{ends.total()} of {total}: {said or 'none'}"
+        )
+
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            await update()
+
+    keeping = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
+        await update()
 
 
 def staged() -> Around:

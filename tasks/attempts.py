@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from types import ModuleType
 
@@ -14,6 +15,8 @@ from tasks.records import Attempt, Problem, Verdict
 from tasks.reporting.log import write_attempt
 from tasks.runs import OpenRun
 from tasks.session import Around, Session, unwrapped
+
+Solver = Callable[[Problem, Session], Awaitable[str]]
 
 
 def strategies() -> list[str]:
@@ -34,11 +37,12 @@ async def attempt(
     run: OpenRun,
     problem: Problem,
     sample: int,
+    solver: Solver,
     *,
     around: Around = unwrapped,
     task_run_id: str | None = None,
 ) -> Attempt:
-    """Solve one problem once and grade the program; the rows are in the spool when this returns or raises.
+    """Have `solver` write one program and grade it; the rows are in the spool when this returns or raises.
 
     Raises what kept the attempt from an end: a CallError that no retry mended, a HarnessError of the sandbox. A
     reply without a program, even when asked again, is an end: the attempt is unsolved, of error kind `bad_reply`.
@@ -57,7 +61,7 @@ async def attempt(
         finished_at=started,
     )
     try:
-        row = await _attempt(run, session, row)
+        row = await _attempt(run, session, solver, row)
     except Exception as failure:
         kind = getattr(failure, "kind", None) or type(failure).__name__
         said = failure.message if isinstance(failure, CallError) else str(failure)
@@ -77,10 +81,10 @@ async def attempt(
     )
 
 
-async def _attempt(run: OpenRun, session: Session, row: AttemptRow) -> AttemptRow:
+async def _attempt(run: OpenRun, session: Session, solver: Solver, row: AttemptRow) -> AttemptRow:
     async with run.generating:
         try:
-            program = await strategy(run.strategy).solve(session.problem, session)
+            program = await solver(session.problem, session)
         except BadReply as bad:
             ended = now()
             return _ended(row, session, ended, outcome="bad_reply", solved=False, error_kind=bad.kind, error=str(bad))

@@ -1,9 +1,11 @@
 """An execution: one flow run's work on a run, from the checked options to rows, run folder, store and artifacts."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
+from uuid import UUID
 
 from prefect import get_client, runtime
 from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact, acreate_table_artifact
@@ -14,39 +16,34 @@ from rich.table import Table
 
 from blocks.errors import AuthFailed, UsageError
 from blocks.records import ExecutionRow, RunRow, now
-from blocks.server import load_environment
 from blocks.store import StoreLocked, ingest, store_file
 from tasks.records import Problem
 from tasks.reporting.log import start_log
 from tasks.reporting.queries import Summary
 from tasks.reporting.run_folder import write_run_folder
-from tasks.runs import OpenRun, probe_models
-from tasks.solving import Job, Options, prepare
+from tasks.runs import OpenRun
+from tasks.solving import Job
+
+logger = logging.getLogger("consort")
 
 Status = Literal["running", "done", "incomplete", "interrupted"]
 Work = Callable[[Job, OpenRun, Console], Awaitable[list[Exception]]]
 
 
-async def check(options: Options) -> None:
-    """Check options, recorded files and endpoints without writing anything; raises UsageError."""
-    job = await prepare(options)
-    await probe_models(job.models)
-
-
-async def execute(options: Options, work: Work) -> State[Any]:
-    """Run `work` on the run that the options describe; return the flow's final state.
+async def execute(job: Job, work: Work, began: float) -> State[Any]:
+    """Run `work` on a job's run and return the flow's final state; `began` is when the flow did (monotonic).
 
     Failed where attempts ended in an error: they are rows of outcome "error", and the same command tries them
-    again. Raises UsageError where the options cannot work, or no endpoint took its key.
+    again. Raises UsageError where an endpoint is down, or no endpoint took its key.
     """
-    began = time.monotonic()
-    load_environment()
-    job = await prepare(options)
+    logger.setLevel(logging.INFO)  # for the logs in Prefect's UI; the terminal has its progress
+    logger.propagate = False
+    logging.getLogger("prefect.task_runs").propagate = False  # tracebacks of failed attempts go to the UI alone
     console = Console()
     async with job.open() as run:
-        await name_flow_run(run)
+        name = await _name_flow_run(job, run)
         _introduce(job, run, console)
-        execution = start_rows(run, len(job.problems))
+        execution = start_rows(run, len(job.problems), name)
         status: Status = "interrupted"
         try:
             failures = await work(job, run, console)
@@ -61,6 +58,7 @@ def _introduce(job: Job, run: OpenRun, console: Console) -> None:
     if job.options.store_log_in_file == "yes":
         run.log_path = run.folder.path / "Log.txt"
         start_log(run.log_path, job.configuration.models)
+    logger.info("run %s in %s", run.run_id, run.folder.path)
     if job.options.verbose:
         resumed = "" if run.folder.new else ", resumed"
         for line in (f"run: {run.folder.path}{resumed}", *(f"warning: {said}" for said in run.warnings)):
@@ -81,7 +79,7 @@ def _verdict(summary: Summary, failures: list[Exception]) -> State[Any]:
     )
 
 
-def start_rows(run: OpenRun, problems: int) -> ExecutionRow:
+def start_rows(run: OpenRun, problems: int, name: str) -> ExecutionRow:
     """Write the rows that say that this execution has begun; return the execution's."""
     configuration = run.configuration
     run.spool.append(
@@ -105,7 +103,7 @@ def start_rows(run: OpenRun, problems: int) -> ExecutionRow:
         run_id=run.run_id,
         execution_id=run.execution_id,
         flow_run_id=runtime.flow_run.id,
-        flow_run_name=runtime.flow_run.name,
+        flow_run_name=name,
         status="running",
         isolation=run.limits.isolation,
         workers=run.workers,
@@ -123,6 +121,7 @@ def end_rows(run: OpenRun, execution: ExecutionRow, status: Status, wall_seconds
             update={
                 "written_at": now(),
                 "status": status,
+                "paid_calls": run.calls.paid,
                 "wall_seconds": round(wall_seconds, 3),
                 "finished_at": now(),
             }
@@ -149,30 +148,35 @@ async def close_execution(run: OpenRun, problems: tuple[Problem, ...], console: 
     return summary
 
 
-async def name_flow_run(run: OpenRun) -> None:
-    """Give the flow run a name that means something, and tags to filter by."""
-    if runtime.flow_run.id is None:
-        return
+async def _name_flow_run(job: Job, run: OpenRun) -> str:
+    """Give the flow run a name that means something, and tags to filter by; return the name."""
     configuration = run.configuration
-    name = f"{configuration.strategy}/{configuration.dataset}/{'+'.join(configuration.models)}"
+    what = configuration.dataset if configuration.flow == "solve" else job.problems[0].id
+    name = f"{configuration.strategy}/{what}/{'+'.join(configuration.models)}"
     tags = {*runtime.flow_run.tags, configuration.dataset, configuration.strategy, *configuration.models}
     async with get_client() as client:
-        await client.update_flow_run(runtime.flow_run.id, name=name, tags=sorted(tags))
+        await client.update_flow_run(UUID(runtime.flow_run.id), name=name, tags=sorted(tags))
+    return name
 
 
 def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
     """Print the result, the statistics per model and where everything is."""
     said = Table(title=f"{summary.strategy} on {summary.dataset}", title_justify="left")
     for column in ("model", "calls", "prompt tokens", "completion tokens", "cost (USD)"):
-        said.add_column(column, justify="left" if column == "model" else "right")
+        said.add_column(column, justify="left" if column == "model" else "right", overflow="fold")
     for name, use in summary.models.items():
         said.add_row(name, *(_shown(value) for value in use.model_dump().values()))
-    console.print(said)
+    if summary.flow != "grade":
+        console.print(said)
     mark = " (recorded replies: no model was asked)" if summary.recorded else ""
     lines = [
         f"solved {summary.solved} of {summary.problems} ({summary.accuracy} %), unsolved {summary.unsolved}, "
         f"errors {summary.errors}{mark}",
-        f"calls {summary.api_calls}, of which {summary.cached_calls} had been paid for before",
+        *(
+            [f"calls {summary.api_calls}, of which {summary.cached_calls} had been paid for before"]
+            if summary.flow != "grade"
+            else []
+        ),
         *(
             [f"pass@k in percent: {', '.join(f'{k}: {value}' for k, value in summary.pass_at_k.items())}"]
             if len(summary.pass_at_k) > 1
@@ -187,15 +191,13 @@ def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
 
 async def _leave_artifacts(run: OpenRun, summary: Summary) -> None:
     """Leave the summary as a table and as Markdown, and a link to the run folder, on the flow run."""
-    if runtime.flow_run.id is None:
-        return
     key = f"{summary.flow}-{run.run_id[:8]}".replace("_", "-")
-    numbers = {
-        name: value
+    numbers = [
+        {"what": name, "value": "unknown" if value is None else value}
         for name, value in summary.model_dump(mode="json").items()
-        if not isinstance(value, dict) and name != "run_id"
-    }
-    await acreate_table_artifact([numbers], key=f"{key}-summary", description="The run in numbers")
+        if not isinstance(value, dict)
+    ]
+    await acreate_table_artifact(numbers, key=f"{key}-summary", description="The run in numbers")
     await acreate_markdown_artifact(summary_markdown(summary), key=f"{key}-report", description="Report")
     await acreate_link_artifact(run.folder.path.resolve().as_uri(), "the run folder", key=f"{key}-folder")
 

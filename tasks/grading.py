@@ -20,11 +20,10 @@ async def grade(problem: Problem, program: str, limits: Limits) -> Verdict:
     """The hidden suite's verdict, as one test. A `harness_error` has been tried twice."""
     session = await _tried_twice(problem, program, problem.test, ("check(candidate)",), limits)
     test = session.stopped or session.judged[0]
+    detail = "" if test.outcome == "passed" else _tidy(f"{test.source}\n{_said(test, program)}".strip())
     result = TestResult(
         outcome=test.outcome,
-        detail=""
-        if test.outcome == "passed"
-        else _tidy(f"{test.source}\n{_said(test, program)}".strip())[:LONGEST_DETAIL],
+        detail=detail[:LONGEST_DETAIL],
         cpu_seconds=session.usage.cpu_seconds,
         wall_seconds=session.wall_seconds,
         peak_memory=session.usage.peak_mb,
@@ -46,7 +45,9 @@ async def run_samples(problem: Problem, program: str, limits: Limits) -> SampleR
         failed = session.stopped
         if failed is not None and not session.loaded:
             text = f"The program could not be loaded: {_said(failed, program)}"
-            return SampleReport(passed=False, samples=len(left), samples_passed=0, text=_tidy(text))
+            passed = sum(test.outcome == "passed" for test in judged)
+            samples = len(problem.samples)
+            return SampleReport(passed=False, samples=samples, samples_passed=passed, text=_tidy(text))
         judged += session.judged
         left = left[len(session.judged) :]
         if failed is not None and left:

@@ -7,13 +7,16 @@ import ast
 import re
 import textwrap
 import warnings
+from itertools import islice
 from typing import NamedTuple
 
 PYTHON = ("python", "py", "python3", "py3")
+MOST_CLOSINGS = 50  # fences that the docstring of one block may hold
 
 PLAN_HEADING = re.compile(r"^[ \t]*###[ \t]*[*_]*plan\b", re.IGNORECASE | re.MULTILINE)
 VERDICT = re.compile(
-    r"(?P<keep>no\s+need\s+to\s+modify\s+(?:the\s+)?plan|no\s+plan\s+modification\s+(?:is\s+)?needed)"
+    r"(?P<keep>no\s+need\s+to\s+modify\s+(?:the\s+)?plan|no\s+(?:further\s+)?plan\s+modification\s+(?:is\s+)?needed"
+    r"|plan\s+modification\s+(?:is\s+)?not\s+needed)"
     r"|(?P<change>plan\s+modification\s+(?:is\s+)?needed)",
     re.IGNORECASE,
 )
@@ -55,31 +58,32 @@ def needs_change(critique: str) -> bool:
 def program_of(text: str) -> str:
     """Return the Python program in a reply; raises BadReply where there is none.
 
-    The last fenced block of the language wins, else the last block of any kind that parses; without any fence the
-    whole answer, if it parses. A `<think>` that is never closed means that the reply was cut off.
+    The last fenced block of the language wins, else the last block of any kind that is a program; without any fence
+    the whole answer, if it is one. A `<think>` that is never closed means that the reply was cut off.
     """
     if text.rfind("<think>") > text.rfind("</think>"):
         raise BadReply("the reply was cut off while thinking: its <think> is never closed")
-    answer = answer_of(text)
-    blocks = [block for block in fenced_blocks(answer) if block.text.strip()]
-    if not blocks and not any(FENCE.match(line) for line in answer.splitlines()):
-        if _parses(answer):
-            return answer
+    answer = _plain_line_ends(text.rpartition("</think>")[2])
+    blocks = fenced_blocks(answer)
+    if not blocks:
+        whole = textwrap.dedent(answer).strip()
+        if _is_program(whole):
+            return whole
         raise BadReply("the reply holds no program: no fenced block, and the text is not Python")
-    named = [block for block in blocks if block.language in PYTHON]
-    chosen = named or [block for block in blocks if _parses(block.text)]
-    if not chosen:
+    named = [block for block in blocks if block.language in PYTHON and block.text.strip()]
+    chosen = named[-1] if named else next((block for block in reversed(blocks) if _is_program(block.text)), None)
+    if chosen is None:
         raise BadReply("the reply holds no program: none of its fenced blocks is Python")
-    return chosen[-1].text
+    return chosen.text
 
 
 def fenced_blocks(text: str) -> list[Block]:
     """Return the fenced blocks of a Markdown text in order, paired line by line as CommonMark pairs them.
 
-    Where a Python block does not parse up to its first closing fence but does up to a later one (a docstring with
-    fences of its own), the later one closes it. A fence that is never closed runs to the end.
+    Where a Python block ends inside a docstring at its first closing fence and parses up to a later one (a docstring
+    with fences of its own), the later one closes it. A fence that is never closed runs to the end.
     """
-    lines = text.splitlines()
+    lines = _plain_line_ends(text).split("\n")  # splitlines would part a string at a form feed
     blocks: list[Block] = []
     at = 0
     while at < len(lines):
@@ -87,19 +91,38 @@ def fenced_blocks(text: str) -> list[Block]:
         if opening is None:
             at += 1
             continue
-        language = _language(opening["info"])
-        closings = [line for line in range(at + 1, len(lines)) if _closes(lines[line], opening)] or [len(lines)]
-        end = closings[0]
-        if language in PYTHON and not _parses(_inside(lines, at, end, opening)):
-            end = next((line for line in closings if _parses(_inside(lines, at, line, opening))), end)
-        blocks.append(Block(language, _inside(lines, at, end, opening)))
+        end = _end(lines, at, opening)
+        blocks.append(Block(_language(opening["info"]), _inside(lines, at, end, opening)))
         at = end + 1
     return blocks
 
 
+def _plain_line_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _end(lines: list[str], start: int, opening: re.Match[str]) -> int:
+    """Return the line that closes the fence in line `start`; the number of lines where none does."""
+    closings = (line for line in range(start + 1, len(lines)) if _closes(lines[line], opening))
+    first = next(closings, len(lines))
+    inside = "\n".join(lines[start + 1 : first])
+    if _language(opening["info"]) in PYTHON and ('"""' in inside or "'''" in inside):
+        for end in (first, *islice(closings, MOST_CLOSINGS)):
+            fault = _fault(_inside(lines, start, end, opening))
+            if fault is None:
+                return end
+            if "unterminated triple-quoted" not in fault:
+                break
+    return first
+
+
 def _inside(lines: list[str], start: int, end: int, opening: re.Match[str]) -> str:
-    text = "\n".join(lines[start + 1 : end])
-    return textwrap.dedent(text) if opening["indent"] else text
+    """Return the lines between two fences without the fence's indentation, and without their own."""
+    width = len(opening["indent"])
+    inside = [line[min(width, len(line) - len(line.lstrip(" \t"))) :] for line in lines[start + 1 : end]]
+    text = "\n".join(inside)
+    first = next((line for line in inside if line.strip()), "")
+    return textwrap.dedent(text) if first[:1].isspace() else text
 
 
 def _language(info: str) -> str:
@@ -118,10 +141,26 @@ def _closes(line: str, opening: re.Match[str]) -> bool:
     )
 
 
-def _parses(text: str) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return bool(ast.parse(text).body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+def _is_program(text: str) -> bool:
+    """Tell whether a text is Python that does something: a word of prose and a list of numbers parse as well."""
+    if _fault(text) is not None:
         return False
+    return any(
+        not isinstance(statement, ast.Expr) or any(isinstance(part, ast.Call) for part in ast.walk(statement))
+        for statement in _tree(text).body
+    )
+
+
+def _fault(text: str) -> str | None:
+    """Return what keeps a text from being Python, None where it is."""
+    try:
+        _tree(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
+        return str(fault)
+    return None
+
+
+def _tree(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)

@@ -50,7 +50,8 @@ class Configuration(Record):
     def folder(self) -> Path:
         """Where its Run-n folders are, relative to the output folder."""
         models = "+".join(file_name(name) for name in self.models)
-        said = f"{self.language}-{self.temperature}-{self.top_p}-{self.samples}"
+        parts = (self.language, self.temperature, self.top_p, self.samples)
+        said = "-".join(str(part) for part in parts if part is not None)
         return Path(file_name(self.dataset)) / self.strategy / models / said
 
 

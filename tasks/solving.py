@@ -11,13 +11,14 @@ from blocks.assignment import Assignment, assign
 from blocks.errors import UsageError
 from blocks.records import Record
 from blocks.sandbox import Sandbox
+from blocks.server import load_environment
 from blocks.team import Team
 from tasks import prompts
 from tasks.attempts import strategy
 from tasks.datasets.load import Dataset, load
 from tasks.models.references import Model, resolve
 from tasks.records import Problem
-from tasks.runs import Configuration, OpenRun, open_run
+from tasks.runs import Configuration, OpenRun, open_run, probe_models
 
 YesNo = Literal["yes", "no"]
 Isolation = Literal["auto", "bubblewrap", "process"]
@@ -84,21 +85,15 @@ class Job(NamedTuple):
 
 async def prepare(options: Options) -> Job:
     """Check options into a job; raises UsageError. Writes nothing, asks no model, needs Prefect for blocks alone."""
-    for flag, number in (
-        ("workers", options.workers),
-        ("eval-workers", options.eval_workers),
-        ("limit", options.limit),
-        ("pass-at-k", options.pass_at_k),
-    ):
-        if number is not None and number < 1:
-            raise UsageError(f"--{flag} {number}: give a number of 1 or more")
+    load_environment()
+    check_numbers(options)
     language = LANGUAGES.get(options.language.casefold())
     if language is None:
         raise UsageError(f"language {options.language!r}: choose from {', '.join(sorted(set(LANGUAGES.values())))}")
     module = strategy(options.strategy)
     name = module.__name__.rpartition(".")[2]
     dataset = load(options.dataset)
-    problems = _chosen(dataset, options)
+    problems = chosen(dataset, options)
     assignment = await _assignment(options)
     unknown = sorted(assignment.stages.keys() - set(module.STAGES))
     if unknown:
@@ -126,10 +121,28 @@ async def prepare(options: Options) -> Job:
         max_tokens=options.max_tokens,
         samples=options.pass_at_k,
     )
-    return Job(options, configuration, models, dataset, problems, await _sandbox(options))
+    return Job(options, configuration, models, dataset, problems, await sandbox_of(options))
 
 
-def _chosen(dataset: Dataset, options: Options) -> tuple[Problem, ...]:
+def check_numbers(options: Options) -> None:
+    """Raise UsageError for a count that is not one."""
+    for flag, number in (
+        ("workers", options.workers),
+        ("eval-workers", options.eval_workers),
+        ("limit", options.limit),
+        ("pass-at-k", options.pass_at_k),
+    ):
+        if number is not None and number < 1:
+            raise UsageError(f"--{flag} {number}: give a number of 1 or more")
+
+
+async def check(job: Job) -> None:
+    """Ask the job's endpoints whether they are up; raises UsageError where one is not."""
+    await probe_models(job.models)
+
+
+def chosen(dataset: Dataset, options: Options) -> tuple[Problem, ...]:
+    """Return the problems that --problems and --limit leave."""
     problems = dataset.problems
     if options.problems is not None:
         wanted = [name.strip() for name in options.problems.split(",") if name.strip()]
@@ -157,7 +170,8 @@ async def _assignment(options: Options) -> Assignment:
     return team.assignment()
 
 
-async def _sandbox(options: Options) -> Sandbox:
+async def sandbox_of(options: Options) -> Sandbox:
+    """Return the saved Sandbox that the options name, or the usual one."""
     if options.sandbox is None:
         return Sandbox(isolation=options.isolation)
     try:

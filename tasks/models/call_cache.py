@@ -19,10 +19,14 @@ def call_key(run_id: str, pool: str, request: Request) -> str:
 
 
 class CallCache:
-    """Replies by key. Only their places are kept in memory; `forget` drops those of a finished attempt."""
+    """Replies by key. Only their places are kept in memory; `forget` drops those of a finished attempt.
+
+    `paid` counts the replies that this execution paid for.
+    """
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
+        self.paid = 0
         self._places: dict[str, Position] = {}
         for place, line in read_lines(spool.folder / CallRow.table):
             self._places[_key_of(line)] = place
@@ -35,6 +39,7 @@ class CallCache:
     def add(self, row: CallRow) -> None:
         """Record a call. A failed one is written, and found by nobody: its key is its own."""
         self._places[row.call_key] = self._spool.append(row)
+        self.paid += row.error_kind is None
 
     def forget(self, keys: list[str]) -> None:
         """Drop keys that nobody will ask for again in this execution."""

@@ -2,9 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -15,42 +14,81 @@ from tasks.reporting.queries import Summary
 from tasks.runs import file_name
 
 EXTENSIONS = {"Python3": "py"}
-BATCH = 200  # attempts whose texts are held in memory at once
+BATCH = 100  # problems whose texts are held in memory at once
 
 
 def write_run_folder(output: Path, folder: Path, run_id: str, statements: dict[str, str]) -> Summary:
     """Write everything in a run's folder but Log.txt and config.json; return the summary.
 
-    A problem's own folder is written where it is missing or the latest execution finished the attempt.
-    `statements` gives the text of each problem.
+    `statements` gives the text of each problem. A problem's own folder is left as it is where no execution has
+    touched the attempt since it was written.
     """
     with load_run(output, run_id) as run:
         summary = queries.summary(run, run_id)
         attempts = queries.calls_by_problem(run, run_id)
-        about = queries.row(run, "SELECT models, language, samples, configuration FROM runs WHERE run_id = ?", run_id)
-        latest = queries.row(
-            run,
-            "SELECT arg_max(execution_id, started_at) AS execution_id FROM executions WHERE run_id = ?",
-            run_id,
-        )["execution_id"]
+        about = About(**queries.row(run, "SELECT models, language, samples FROM runs WHERE run_id = ?", run_id))
+        fresh = _fresh_executions(run, run_id)
     _write(folder / "summary.json", summary.model_dump_json(indent=2) + "\n")
-    _write(folder / "Summary.txt", summary_text(summary, attempts, tuple(about["models"])))
+    _write(folder / "Summary.txt", summary_text(summary, attempts, tuple(about.models)))
     _write(folder / "REPORT.txt", report_text(summary, attempts))
-    extension = EXTENSIONS.get(about["language"], "txt")
-    stale = [
-        attempt
+    stale = {
+        (attempt["problem_id"], attempt["sample"])
         for attempt in attempts
-        if attempt["execution_id"] == latest
-        or not (_attempt_folder(folder, attempt, about["samples"]) / "session_history.json").exists()
-    ]
+        if attempt["execution_id"] in fresh
+        or not (_attempt_folder(folder, attempt, about.samples) / "session_history.json").exists()
+    }
     if stale or not (folder / "Results.jsonl").exists():
-        with load_run(output, run_id, texts=True) as run:
-            _write_results(run, folder / "Results.jsonl", run_id, attempts, about)
-            for first in range(0, len(stale), BATCH):
-                _write_problems(
-                    run, folder, run_id, stale[first : first + BATCH], about["samples"], statements, extension
-                )
+        _write_texts(output, folder, run_id, summary.flow, attempts, stale, about, statements)
     return summary
+
+
+class About(NamedTuple):
+    """What the shape of a run folder depends on."""
+
+    models: list[str]
+    language: str
+    samples: int
+
+
+def _fresh_executions(run: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:
+    """Return the executions whose attempts may not be in the folder yet: the latest, and all if one was killed."""
+    executions = queries.table(
+        run,
+        "SELECT execution_id, finished_at FROM executions WHERE run_id = ? ORDER BY started_at DESC",
+        run_id,
+    )
+    killed = len(executions) > 1 and executions[1]["finished_at"] is None
+    return {each["execution_id"] for each in (executions if killed else executions[:1])}
+
+
+def _write_texts(
+    output: Path,
+    folder: Path,
+    run_id: str,
+    flow: str,
+    attempts: list[dict[str, Any]],
+    stale: set[tuple[str, int]],
+    about: About,
+    statements: dict[str, str],
+) -> None:
+    """Write Results.jsonl and the stale problem folders, a batch of problems in memory at a time."""
+    problems: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for attempt in attempts:
+        problems[attempt["problem_id"]].append(attempt)
+    part = folder / "Results.jsonl.part"
+    with load_run(output, run_id, texts=True) as run, part.open("w", encoding="utf-8", errors="replace") as results:
+        names = list(problems)
+        for first in range(0, len(names), BATCH):
+            batch = names[first : first + BATCH]
+            texts = _texts(run, run_id, batch)
+            for problem_id in batch:
+                tried = problems[problem_id]
+                lines = _graded(tried, texts) if flow == "grade" else [_result(problem_id, tried, texts, about)]
+                results.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+                for attempt in tried:
+                    if (problem_id, attempt["sample"]) in stale:
+                        _write_problem(folder, attempt, texts, about, statements.get(problem_id, ""))
+    part.replace(folder / "Results.jsonl")
 
 
 def summary_text(summary: Summary, attempts: list[dict[str, Any]], models: tuple[str, ...]) -> str:
@@ -118,39 +156,64 @@ def report_text(summary: Summary, attempts: list[dict[str, Any]]) -> str:
     )
 
 
-def _write_results(
-    run: duckdb.DuckDBPyConnection,
-    path: Path,
-    run_id: str,
-    attempts: list[dict[str, Any]],
-    about: dict[str, Any],
-) -> None:
-    """Results.jsonl: a row a problem; prompts and replies only where the run keeps them."""
-    problems: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for attempt in attempts:
-        problems[attempt["problem_id"]].append(attempt)
-    lines = []
-    for problem_id, tried in problems.items():
-        programs = dict(
-            run.execute(
-                "SELECT sample, program FROM attempts WHERE run_id = ? AND problem_id = ?",
-                [run_id, problem_id],
-            ).fetchall()
-        )
-        result = {
-            "task_id": problem_id,
-            "language": about["language"],
-            "source_codes": [programs.get(attempt["sample"]) for attempt in tried],
-            "run_details": [_run_details(run, run_id, attempt, len(about["models"])) for attempt in tried],
-            "no_of_try": len(tried),
-            "is_solved": any(attempt["solved"] for attempt in tried),
+class Texts(NamedTuple):
+    """Calls, rounds, tests and last programs of a batch of problems, by problem and sample."""
+
+    calls: dict[tuple[str, int], list[dict[str, Any]]]
+    rounds: dict[tuple[str, int], list[dict[str, Any]]]
+    tests: dict[tuple[str, int], list[dict[str, Any]]]
+    programs: dict[tuple[str, int], str | None]
+
+
+def _texts(run: duckdb.DuckDBPyConnection, run_id: str, problems: list[str]) -> Texts:
+    def rows(query: str) -> dict[tuple[str, int], list[dict[str, Any]]]:
+        by_attempt: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+        for each in queries.table(run, query, run_id, problems):
+            by_attempt[each["problem_id"], each["sample"]].append(each)
+        return by_attempt
+
+    mine = "WHERE run_id = ? AND problem_id IN (SELECT unnest(?))"
+    attempts = rows(f"SELECT problem_id, sample, program FROM attempts {mine}")
+    return Texts(
+        calls=rows(f"SELECT * FROM calls {mine} AND error_kind IS NULL ORDER BY started_at, stage, ordinal"),
+        rounds=rows(f"SELECT * FROM programs {mine} ORDER BY round"),
+        tests=rows(f"SELECT * FROM tests {mine} ORDER BY suite, test"),
+        programs={key: found[0]["program"] for key, found in attempts.items()},
+    )
+
+
+def _graded(tried: list[dict[str, Any]], texts: Texts) -> list[dict[str, Any]]:
+    """The rows of graded solutions: one a program."""
+    return [
+        {
+            "task_id": attempt["problem_id"],
+            "sample": attempt["sample"],
+            "is_solved": attempt["solved"],
+            "outcome": attempt["outcome"],
+            "tests": [
+                {name: test[name] for name in ("suite", "test", "outcome", "wall_seconds", "detail", "isolation")}
+                for test in texts.tests[attempt["problem_id"], attempt["sample"]]
+            ],
         }
-        lines.append(json.dumps(result, ensure_ascii=False))
-    _write(path, "".join(line + "\n" for line in lines))
+        for attempt in tried
+    ]
 
 
-def _run_details(run: duckdb.DuckDBPyConnection, run_id: str, attempt: dict[str, Any], models: int) -> dict[str, Any]:
-    calls = _calls(run, run_id, [attempt])
+def _result(problem_id: str, tried: list[dict[str, Any]], texts: Texts, about: About) -> dict[str, Any]:
+    """The row of a problem: its programs, and what each attempt took."""
+    return {
+        "task_id": problem_id,
+        "language": about.language,
+        "source_codes": [texts.programs.get((problem_id, attempt["sample"])) for attempt in tried],
+        "run_details": [
+            _run_details(attempt, texts.calls[problem_id, attempt["sample"]], len(about.models)) for attempt in tried
+        ],
+        "no_of_try": len(tried),
+        "is_solved": any(attempt["solved"] for attempt in tried),
+    }
+
+
+def _run_details(attempt: dict[str, Any], calls: list[dict[str, Any]], models: int) -> dict[str, Any]:
     details: dict[str, Any] = {
         "api_calls": attempt["api_calls"],
         "taken_time": attempt["seconds"],
@@ -169,65 +232,28 @@ def _run_details(run: duckdb.DuckDBPyConnection, run_id: str, attempt: dict[str,
     return details
 
 
-def _write_problems(
-    run: duckdb.DuckDBPyConnection,
-    folder: Path,
-    run_id: str,
-    attempts: list[dict[str, Any]],
-    samples: int,
-    statements: dict[str, str],
-    extension: str,
-) -> None:
-    for attempt in attempts:
-        where = _attempt_folder(folder, attempt, samples)
-        where.mkdir(parents=True, exist_ok=True)
-        problem_id, sample = attempt["problem_id"], attempt["sample"]
-        _write(where / "problem_statement.txt", statements.get(problem_id, ""))
-        rounds = queries.table(
-            run,
-            """SELECT round, stage, program, report, samples, samples_passed FROM programs
-               WHERE run_id = ? AND problem_id = ? AND sample = ? ORDER BY round""",
-            run_id,
-            problem_id,
-            sample,
-        )
-        for each in rounds:
-            (where / f"round_{each['round']}").mkdir(exist_ok=True)
-            _write(where / f"round_{each['round']}" / f"code_iteration.{extension}", each["program"])
-            _write(where / f"round_{each['round']}" / "report_iteration.txt", each["report"])
-        program = queries.row(
-            run,
-            "SELECT program FROM attempts WHERE run_id = ? AND problem_id = ? AND sample = ?",
-            run_id,
-            problem_id,
-            sample,
-        )["program"]
-        if program is not None:
-            _write(where / f"final_solution.{extension}", program)
-        history = {
-            "problem_id": problem_id,
-            "sample": sample,
-            "solved": attempt["solved"],
-            "outcome": attempt["outcome"],
-            "calls": [_told(call) for call in _calls(run, run_id, [attempt])],
-        }
-        # Written last: a folder that has it is whole.
-        _write(where / "session_history.json", json.dumps(history, indent=2, ensure_ascii=False) + "\n")
-
-
-def _calls(run: duckdb.DuckDBPyConnection, run_id: str, attempts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        call
-        for attempt in attempts
-        for call in queries.table(
-            run,
-            """SELECT * FROM calls WHERE run_id = ? AND problem_id = ? AND sample = ? AND error_kind IS NULL
-               ORDER BY started_at, stage, ordinal""",
-            run_id,
-            attempt["problem_id"],
-            attempt["sample"],
-        )
-    ]
+def _write_problem(folder: Path, attempt: dict[str, Any], texts: Texts, about: About, statement: str) -> None:
+    where = _attempt_folder(folder, attempt, about.samples)
+    key = attempt["problem_id"], attempt["sample"]
+    extension = EXTENSIONS.get(about.language, "txt")
+    where.mkdir(parents=True, exist_ok=True)
+    _write(where / "problem_statement.txt", statement)
+    for each in texts.rounds[key]:
+        (where / f"round_{each['round']}").mkdir(exist_ok=True)
+        _write(where / f"round_{each['round']}" / f"code_iteration.{extension}", each["program"])
+        _write(where / f"round_{each['round']}" / "report_iteration.txt", each["report"])
+    program = texts.programs.get(key)
+    if program is not None:
+        _write(where / f"final_solution.{extension}", program)
+    history = {
+        "problem_id": attempt["problem_id"],
+        "sample": attempt["sample"],
+        "solved": attempt["solved"],
+        "outcome": attempt["outcome"],
+        "calls": [_told(call) for call in texts.calls[key]],
+    }
+    # Written last: a folder that has it is whole.
+    _write(where / "session_history.json", json.dumps(history, indent=2, ensure_ascii=False) + "\n")
 
 
 def _told(call: dict[str, Any]) -> dict[str, Any]:

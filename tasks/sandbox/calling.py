@@ -125,7 +125,7 @@ class Program:
     def _raised(self, name: str, message: str, line: int) -> Exception:
         """An exception of the same built-in type, else one that only has the type's name."""
         kind = getattr(builtins, name, None)
-        if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, UnicodeError):
+        if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, _NOT_OF_ONE_TEXT):
             kind = type(name or "Exception", (Exception,), {})
         self.raised = kind(message)
         self.raised_text, self.raised_line = f"{name}: {message}".removesuffix(": "), line
@@ -161,6 +161,7 @@ class Program:
 
 
 _TOLD = [str, str, int]
+_NOT_OF_ONE_TEXT = (UnicodeError, BaseExceptionGroup)
 
 
 def call_text(program: Program) -> str:

@@ -25,8 +25,8 @@ from blocks.bubblewrap import interpreter
 from blocks.limits import Limits
 from tasks.sandbox.execute import Isolated
 from tasks.sandbox.processes import Usage, largest
+from tasks.sandbox.watching import BEYOND_TIME, Watched, watch
 from tasks.sandbox.watching import Judged as Judged
-from tasks.sandbox.watching import Watched, watch
 
 
 class Work(NamedTuple):
@@ -118,7 +118,7 @@ def _session(work: Work, limits: Limits, stop: int) -> Session:
         for child_end in (requests.reading, *replies, results.writing):
             child_end.close()  # but not the program's end of work, or it would be gone before it is measured
         watched = watch(program, judging, results.reading, limits, stop, started + limits.wall_seconds)
-        stopped = _stopped(watched, program, limits, complaints)
+        stopped = _stopped(watched, program, complaints)
         judged = [Judged(*frame[1:]) for frame in watched.frames if frame[0] == "test" and frame[1] != "gone"]
         loaded = any(frame[0] == "loaded" for frame in watched.frames)
         usage = largest(watched.usage, program.usage())
@@ -173,7 +173,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _stopped(watched: Watched, program: Isolated, limits: Limits, complaints: IO[bytes]) -> Judged | None:
+def _stopped(watched: Watched, program: Isolated, complaints: IO[bytes]) -> Judged | None:
     """What kept the session from its end, seen from outside; None where every test was judged."""
     reports = {frame[0]: frame for frame in watched.frames}
     last = watched.frames[-2] if len(watched.frames) > 1 and "end" in reports else ("",)
@@ -184,7 +184,7 @@ def _stopped(watched: Watched, program: Isolated, limits: Limits, complaints: IO
         return Judged("harness_error", error=f"the test code does not load: {reports['broken'][1]}")
     if "end" in reports and last[1:2] == ("gone",):
         if "ready" in reports:
-            return _ended(lost, program, limits)
+            return _ended(lost, program)
         said = watched.output.decode("utf-8", "replace").strip()[-300:]
         return Judged("harness_error", error=f"the isolated process did not start: {said}")
     if "refused" in reports:
@@ -199,15 +199,15 @@ def _stopped(watched: Watched, program: Isolated, limits: Limits, complaints: IO
     return Judged("harness_error", error=f"the judge ended early: {said}")
 
 
-def _ended(lost: Judged, program: Isolated, limits: Limits) -> Judged:
+def _ended(lost: Judged, program: Isolated) -> Judged:
     """The program's process ended in the middle: why."""
     status = program.status(patience=1.0)
     if status == -signal.SIGXCPU:
-        return lost._replace(outcome="time_limit", error=f"more than {limits.cpu_seconds:g} s of CPU time")
+        return lost._replace(outcome="time_limit", error=BEYOND_TIME)
     if status is None:
         error = "the program broke its connection"
     elif status < 0:
-        error = f"the program's process was ended by {signal.Signals(-status).name}"
+        error = f"the program's process was ended by signal {-status} ({signal.strsignal(-status)})"
     else:
         error = f"the program ended its process with exit code {status}"
     return lost._replace(outcome="runtime_error", error=error)

@@ -7,6 +7,7 @@ folder's name in the environment); no process, descriptor or folder is left behi
 As root the program runs as a uid that nobody else has. Without bubblewrap that needs an interpreter that
 such a uid can reach: this one, else the system's `python3`; where neither can be reached the program
 **keeps root**, which one loud warning says.
+Needs Linux 5.4 or later.
 Not covered: a seccomp filter; memory between two measurements (the address space of each process is
 limited all the same); without bubblewrap also the network, readable files of the host, disk space
 outside the temporary folder, and daemons that left their group and replaced their environment.
@@ -34,7 +35,7 @@ from blocks.bubblewrap import INTERPRETER_FLAGS, bubblewrap_command, interpreter
 from blocks.bubblewrap import detect_isolation as detect_isolation
 from blocks.limits import Limits
 from tasks.sandbox import inside, values
-from tasks.sandbox.processes import Usage, strays, tree, usage_of
+from tasks.sandbox.processes import Usage, strays, threads_of, tree, usage_of
 from tasks.sandbox.uids import own_uid, reachable_interpreter
 
 log = logging.getLogger("consort.sandbox")
@@ -78,6 +79,7 @@ class Isolated:
                 )
             finally:
                 os.close(writing)
+            failed.callback(self.process.wait)
             failed.callback(self.process.kill)
             self.ended = os.pidfd_open(self.process.pid)
             failed.pop_all()
@@ -99,15 +101,20 @@ class Isolated:
 
         It is not reaped yet, so that its process group keeps its number.
         """
-        select.select([self.ended], [], [], patience)
+        self._await_end(patience)
         end = os.waitid(os.P_PIDFD, self.ended, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if end is None:
             return None
         if end.si_code != os.CLD_EXITED:
             return -end.si_status
-        if self.limits.isolation == "bubblewrap" and end.si_status > 128:
-            return 128 - end.si_status
-        return end.si_status
+        number = end.si_status - 128
+        by_signal = self.limits.isolation == "bubblewrap" and number in signal.valid_signals()
+        return -number if by_signal else end.si_status
+
+    def _await_end(self, patience: float) -> None:
+        waiting = select.poll()
+        waiting.register(self.ended, select.POLLIN)
+        waiting.poll(patience * 1000)
 
     def end(self) -> None:
         """End the whole tree; returns when it has ended."""
@@ -131,7 +138,7 @@ class Isolated:
         if inner and self.status(0) is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(inner[0], signal.SIGKILL)
-            select.select([self.ended], [], [], 2.0)
+            self._await_end(2.0)
         signal.pidfd_send_signal(self.ended, signal.SIGKILL)
 
     def _end_group(self) -> None:
@@ -147,16 +154,21 @@ class Isolated:
         log.warning("processes of a program outlive it: %s", " ".join(map(str, left)))
 
     def _confined(self, code: str, python: str) -> str:
-        confine = (_numbers(self.limits), self._uid, self.limits.isolation == "process")
+        alone = self.limits.isolation == "process"
+        others = threads_of(os.getuid()) if alone and not self._uid else 0
+        confine = (_numbers(self.limits, others), self._uid, alone)
         return f"{_inside_source(python == interpreter())}\nconfine(*{confine!r})\n{code}\n"
 
 
-def _numbers(limits: Limits) -> list[tuple[int, int, int]]:
-    """`(resource, soft, hard)` of every limit that a process sets for itself."""
+def _numbers(limits: Limits, others: int) -> list[tuple[int, int, int]]:
+    """`(resource, soft, hard)` of every limit that a process sets for itself.
+
+    The kernel counts processes by uid: `others` are those that the program shares its uid with.
+    """
     cpu = math.ceil(limits.cpu_seconds)
     pairs = {
         resource.RLIMIT_AS: limits.memory_mb << 20,
-        resource.RLIMIT_NPROC: limits.processes,
+        resource.RLIMIT_NPROC: limits.processes + others,
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_FSIZE: limits.file_mb << 20,
         resource.RLIMIT_CORE: 0,

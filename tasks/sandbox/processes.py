@@ -59,6 +59,18 @@ def strays(uid: int, folder: str) -> list[int]:
     return found
 
 
+def threads_of(uid: int) -> int:
+    """How many threads the uid has, which is what RLIMIT_NPROC is compared with."""
+    found = 0
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                status = Path(entry.path, "status").read_text(errors="replace")
+                if f"\nUid:\t{uid}\t" in status:
+                    found += int(status.partition("\nThreads:\t")[2].partition("\n")[0])
+    return found
+
+
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process, by its own clock (clock_getcpuclockid(3)), and of its children that ended."""
     own = time.clock_gettime(~pid << 3 | 2)

@@ -1,11 +1,13 @@
 """Leaving root: a uid of its own for each program, and a Python that such a uid can start.
 
 Covered: uids that no account and no other program of this process has, within what a container maps.
-Not covered: two Consort processes whose ids differ by a multiple of 4,194,304 would share uids.
+Not covered: more than 64 programs at once in one process share uids; so may two Consort processes in a
+container that maps few of them.
 """
 
 import contextlib
 import functools
+import itertools
 import logging
 import os
 import subprocess
@@ -17,6 +19,9 @@ from blocks.bubblewrap import INTERPRETER_FLAGS, interpreter
 
 log = logging.getLogger("consort.sandbox")
 
+AT_ONCE = 64
+
+_places = itertools.cycle(range(AT_ONCE))
 _taken: set[int] = set()
 _taking = threading.Lock()
 _probing = threading.Lock()
@@ -24,21 +29,31 @@ _probing = threading.Lock()
 
 @contextlib.contextmanager
 def own_uid() -> Iterator[int]:
-    """A uid that no account and no other program has: from the far end of those that this root may give."""
-    spans = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
-    end = max(int(first) + int(count) for first, _, count in spans)
-    span = 1 << 28 if end > 1 << 30 else end // 16
-    first = min(1 << 30, end - span)
+    """A uid that no account and no other program has, one of `uids()`.
+
+    They go round, because what the last program left may still be ending, and counts against its uid.
+    """
+    ours = uids()
     with _taking:
-        place = (os.getpid() * 64) % span
-        while place in _taken:
-            place = (place + 1) % span
+        places = list(itertools.islice(_places, AT_ONCE))
+        place = next((place for place in places if place not in _taken), places[0])
+        for _ in range(places.index(place) + 1):
+            next(_places)
         _taken.add(place)
     try:
-        yield first + place
+        yield ours[place]
     finally:
         with _taking:
             _taken.discard(place)
+
+
+def uids() -> range:
+    """The uids of this process's programs: from the far end of those that this root may give."""
+    spans = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    end = max(int(first) + int(count) for first, _, count in spans)
+    span = 1 << 28 if end > 1 << 30 else end // 16
+    first = min(1 << 30, end - span) + os.getpid() * AT_ONCE % (span - AT_ONCE)
+    return range(first, first + AT_ONCE)
 
 
 def reachable_interpreter() -> str | None:

@@ -10,6 +10,7 @@ import pytest
 from blocks.bubblewrap import detect_isolation
 from blocks.limits import Limits
 from tasks.sandbox.processes import tree
+from tasks.sandbox.uids import uids
 
 
 @pytest.fixture(params=["bubblewrap", "process"])
@@ -66,10 +67,7 @@ def _folders() -> set[Path]:
 def _our_uids() -> range:
     if os.geteuid() != 0:
         return range(0)
-    from tasks.sandbox.uids import own_uid
-
-    with own_uid() as first:
-        return range(first, first + 64)
+    return uids()
 
 
 def _of_our_uids() -> list[int]:

@@ -1,6 +1,7 @@
 """Isolated processes and sessions: many at once, cancelled, from threads, and where things are missing."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from tasks.records import Problem
 from tasks.sandbox.calls import Work, run_tests
 from tasks.sandbox.execute import Isolated
 from tasks.sandbox.processes import tree
-from tasks.sandbox.uids import own_uid
+from tasks.sandbox.uids import AT_ONCE, own_uid, uids
 
 ADD = Problem(
     id="add",
@@ -71,6 +72,7 @@ def test_nothing_outlives_a_killed_consort(limits: Limits, tmp_path: Path) -> No
 
 KILLED = """
 import asyncio
+import contextlib
 from blocks.limits import Limits
 from tasks.grading import grade
 from tasks.records import Problem
@@ -130,11 +132,16 @@ def test_the_status_of_an_ended_process(code: str, status: int, limits: Limits) 
         assert isolated.status(10.0) == status
 
 
-def test_uids_are_not_shared() -> None:
-    with own_uid() as one, own_uid() as other:
+def test_uids_are_not_shared_and_go_round() -> None:
+    with contextlib.ExitStack() as held:
+        taken = [held.enter_context(own_uid()) for _ in range(AT_ONCE)]
+        assert sorted(taken) == list(uids())
+        with own_uid() as shared:
+            assert shared in taken
+    with own_uid() as one:
+        pass
+    with own_uid() as other:
         assert one != other
-    with own_uid() as again:
-        assert again == one
 
 
 async def test_broken_tests_are_a_harness_error(limits: Limits) -> None:

@@ -120,6 +120,18 @@ def f(x): raise Mute
     "no entry point": "def g(x): return x\n",
     "an entry point that cannot be called": "f = 5\n",
     "imports what is not there": "import no_such_module\n" + RIGHT,
+    "a status that is no signal": "import os\ndef f(x): os._exit(200)\n",
+    "a real-time signal": "import os\ndef f(x): os.kill(os.getpid(), 40)\n",
+    "a group of exceptions": "def f(x): raise ExceptionGroup('two', [ValueError(), KeyError()])\n",
+    "an exception that decodes": "def f(x): b'\\xff'.decode()\n",
+    "leaves a daemon and ends": """
+import os, time
+def f(x):
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(1e6)
+    os._exit(0)
+""",
     "closes every descriptor": "import os\ndef f(x):\n    os.closerange(0, 1000)\n    return 2\n",
     "kills its group": "import os\ndef f(x): os.killpg(0, 9)\n",
     "kills its parent": "import os\nif os.getppid() != 1:\n    os.kill(os.getppid(), 9)\nraise ValueError\n",
@@ -141,6 +153,7 @@ LATE = {
     "a loop": "def f(x):\n    while True: pass\n",
     "a loop at import": "while True: pass\n",
     "a loop in C": "def f(x): return 9**9**9\n",
+    "stops itself": "import os, signal\ndef f(x): os.kill(os.getpid(), signal.SIGSTOP)\n",
     "sleeps": "import time\ndef f(x): time.sleep(1e9)\n",
     "ignores every signal": """
 import signal

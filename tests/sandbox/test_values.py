@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.sandbox.reader import read
@@ -36,18 +36,21 @@ def crossed(value: object) -> object:
     return read(data[1:]) if data[:1] == b"V" else rebuild(read(data[1:]), Opaque)
 
 
+@settings(database=None)
 @given(plain)
 def test_plain_values_cross_unchanged(value: object) -> None:
     back = crossed(value)
     assert (type(back), back) == (type(value), value)
 
 
+@settings(database=None)
 @given(st.binary())
 def test_any_bytes_are_a_value_or_malformed(data: bytes) -> None:
     with contextlib.suppress(Malformed):
         read(data)
 
 
+@settings(database=None)
 @given(plain, st.data())
 def test_damaged_bytes_are_a_value_or_malformed(value: object, data: st.DataObject) -> None:
     whole = bytearray(marshal.dumps(value, 2))  # type: ignore[arg-type]

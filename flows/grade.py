@@ -1,0 +1,81 @@
+"""Grade programs that exist already against a dataset's hidden tests.
+
+python flows/grade.py --dataset data/problems.jsonl --solutions reference
+python flows/grade.py --dataset humaneval.jsonl --solutions samples.jsonl
+"""
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from rich.console import Console
+
+from tasks.attempt_tasks import attempt_missing
+from tasks.command_line import Command, main
+from tasks.executions import execute
+from tasks.records import Problem
+from tasks.runs import OpenRun
+from tasks.session import Session
+from tasks.solutions import Grading, prepare_grading
+from tasks.solving import Isolation, Job, Options, YesNo
+
+
+@flow(name="grade", validate_parameters=False)
+async def grade(
+    *,
+    dataset: str,
+    solutions: str,
+    cont: YesNo = "yes",
+    verbose: Literal[0, 1] = 1,
+    eval_workers: int | None = None,
+    limit: int | None = None,
+    problems: str | None = None,
+    sandbox: str | None = None,
+    isolation: Isolation = "auto",
+    output: Path = Path("results"),
+) -> State[Any]:
+    """Grade programs in the sandbox and report; the same command again grades only what is missing.
+
+    Parameters
+    ----------
+    dataset
+        Path of a dataset, or its name in data/ or the folder that CONSORT_DATA names.
+    solutions
+        JSONL of task_id and completion (rows of one task_id are samples), or reference for the dataset's own.
+    cont
+        yes resumes the latest equal run, no starts a new Run-n.
+    verbose
+        0 says nothing but the end, 1 shows progress.
+    eval_workers
+        Programs graded at a time; as many as there are cores without it.
+    limit
+        Only the first problems.
+    problems
+        Only these, by id, with commas between.
+    sandbox
+        A saved Sandbox, for other limits than the usual.
+    isolation
+        How programs are kept apart: bubblewrap, process, or auto for the best there is.
+    output
+        Folder of runs, store, spool and caches.
+    """
+    began, grading = time.monotonic(), await _prepare(**locals())
+
+    async def given(problem: Problem, session: Session) -> str:
+        return grading.programs[problem.id][session.sample]
+
+    async def work(job: Job, run: OpenRun, console: Console) -> list[Exception]:
+        items = [(problem, sample) for problem in job.problems for sample in range(len(grading.programs[problem.id]))]
+        return await attempt_missing(job, run, items, given, console)
+
+    return await execute(grading.job, work, began)
+
+
+async def _prepare(*, solutions: str, **parameters: Any) -> Grading:
+    return await prepare_grading(Options(flow="grade", store_log_in_file="no", **parameters), solutions)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Command(grade, _prepare)))

@@ -1,0 +1,159 @@
+"""Report on the store: one run (the latest by default), or every run as one table.
+
+python flows/report.py --run 1c5b…
+python flows/report.py --all
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from prefect import flow, get_client, runtime
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from blocks.errors import UsageError
+from blocks.store import StoreLocked
+from tasks.command_line import Command, main
+from tasks.reporting.markdown import write_page
+from tasks.reporting.queries import find_run, open_store, run_about
+from tasks.reporting.tables import Column, Page, Table, run_page, runs_page, shown
+
+LATEST = "latest"
+ROOM = 130  # columns of a terminal that shows a table's wide columns too
+NARROWEST = 10  # to which a column of text is folded
+
+
+@flow(name="report")
+async def report(*, run: str = LATEST, all: bool = False, output: Path = Path("results")) -> State[Any]:
+    """Show what the store holds of a run, in the terminal and as Markdown below <output>/report.
+
+    Parameters
+    ----------
+    run
+        A run's id or the beginning of one, or latest: the one that was worked on last.
+    all
+        Every run of the store as one table.
+    output
+        Folder of runs and store.
+    """
+    console = Console()
+    try:
+        read = await asyncio.to_thread(_read, run, all, output)
+    except StoreLocked as locked:
+        return Failed(message=_remedy(locked))
+    path = output / "report" / f"{read.name}.md"
+    text = await asyncio.to_thread(write_page, read.page, path)
+    await _leave_artifact(read, text)
+    if read.notice:
+        _say(console, read.notice)
+    print_page(read.page, console)
+    _say(console, f"report: {path}")
+    return Completed(message=f"report of {read.name}", data={"report": str(path)})
+
+
+def print_page(page: Page, console: Console) -> None:
+    """Print a page; names fold where a column is narrow, and nothing is cut."""
+    console.print(Text(page.title, style="bold"))
+    for mark in page.marks:
+        console.print(Text(mark, style="bold yellow"))
+    for table in page.tables:
+        console.print()
+        console.print(Text(table.title, style="bold"))
+        console.print(_grid(table, console.width))
+        if table.note:
+            console.print(Text(table.note, style="dim"))
+        if console.width < ROOM and (more := sum(column.wide for column in table.columns)):
+            console.print(
+                Text(f"{more} more columns are in the file below, or in a terminal of {ROOM}.", style="dim")
+            )
+
+
+class _Read(NamedTuple):
+    """A page, and what names it: the run's first eight characters, or "runs"."""
+
+    page: Page
+    name: str
+    tags: list[str]
+    notice: str | None
+
+
+def _read(run: str, all: bool, output: Path) -> _Read:
+    store = open_store(output)
+    with store.db as db:
+        if all:
+            return _Read(runs_page(db), "runs", [], store.notice)
+        run_id = find_run(db, run)
+        about = run_about(db, run_id)
+        tags = [about.dataset, about.strategy, *about.models]
+        return _Read(run_page(db, run_id), run_id[:8], tags, store.notice)
+
+
+def _grid(table: Table, width: int) -> Grid:
+    """A table for a terminal: without its wide columns where there is no room, as facts where even that is tight."""
+    kept = [n for n, column in enumerate(table.columns) if width >= ROOM or not column.wide]
+    columns = [table.columns[n] for n in kept]
+    rows = [[shown(row[n], table.columns[n].kind) for n in kept] for row in table.rows]
+    cells = [[*column.name.split(), *(row[n] for row in rows)] for n, column in enumerate(columns)]
+    least = [max((len(cell) for cell in each), default=0) for each in cells]
+    least = [
+        min(size, NARROWEST) if column.kind == "text" else size for size, column in zip(least, columns, strict=True)
+    ]
+    if sum(least) + 2 * len(least) > width and len(columns) > 2:
+        names = [column.name for column in columns]
+        facts = [fact for row in rows for fact in (("", ""), *zip(names, row, strict=True))]
+        columns, rows, least = [Column(""), Column("")], [list(fact) for fact in facts[1:]], [NARROWEST, NARROWEST]
+    named = any(column.name for column in columns)
+    grid = Grid(box=SIMPLE_HEAD, show_header=named, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for column, size in zip(columns, least, strict=True):
+        grid.add_column(
+            "\n".join(column.name.split()) if column.right else column.name,
+            justify="right" if column.right else "left",
+            overflow="fold",
+            no_wrap=column.kind != "text",
+            min_width=size,
+            vertical="top",
+        )
+    for row in rows:
+        grid.add_row(*(Text(value) for value in row))
+    return grid
+
+
+def _remedy(locked: StoreLocked) -> str:
+    return f"{locked}; close it there and try again (nothing is lost)"
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+async def _leave_artifact(read: _Read, text: str) -> None:
+    """Leave the report on the flow run, and name the flow run after what it reports on."""
+    if runtime.flow_run.id is None:
+        return
+    await acreate_markdown_artifact(text, key=f"report-{read.name.lower()}", description=read.page.title)
+    tags = sorted({*runtime.flow_run.tags, *read.tags})
+    async with get_client() as client:
+        await client.update_flow_run(runtime.flow_run.id, name=f"report/{read.name}", tags=tags)
+
+
+async def _check(*, run: str = LATEST, all: bool = False, output: Path = Path("results")) -> None:
+    if all and run != LATEST:
+        raise UsageError("--run and --all are two reports; give one of them")
+    try:
+        store = open_store(output)
+    except StoreLocked as locked:
+        raise SystemExit(
+            _remedy(locked)
+        ) from None  # no usage error, so exit 1; the flow would say it twice, and late
+    with store.db as db:
+        find_run(db, LATEST if all else run)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Command(report, _check)))
