@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -31,6 +31,7 @@ class ModelEndpoint(Block):
 
     _block_type_name = "Consort Model Endpoint"
     _block_type_slug = "consort-model-endpoint"
+    model_config = ConfigDict(hide_input_in_errors=True)  # a key would be shown
 
     base_url: str = Field(description="URL of the OpenAI-compatible API, up to and with /v1.")
     model: str = Field(description="Model name as the server knows it.")
@@ -59,12 +60,22 @@ class ModelEndpoint(Block):
     def _is_http(cls, url: str) -> str:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError(f"base_url {url!r} is not an http(s) URL; write it up to and with /v1")
+        if "@" in urlsplit(url).netloc:  # it would stand in messages, rows and reports
+            raise ValueError("base_url holds a user name or a password; leave it out, and give the key as api_key")
         return url.rstrip("/")
+
+    @field_validator("api_key")
+    @classmethod
+    def _can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
+        text = key.get_secret_value().strip() if key else ""  # a key file ends with a line end
+        if not text.isascii() or not all(character.isprintable() for character in text):
+            raise ValueError("api_key holds characters that HTTP cannot carry; copy it again")
+        return SecretStr(text) if text else None
 
     @property
     def host(self) -> str:
         """Host and port of the URL."""
-        return urlsplit(self.base_url).netloc.rpartition("@")[2]
+        return urlsplit(self.base_url).netloc
 
     @property
     def spoken_provider(self) -> Provider:

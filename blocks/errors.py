@@ -178,8 +178,9 @@ def classify(
     rule = next(rule for rule in rules if _matches(rule, status, failure))
     said = f": {failure.message[:LONGEST_MESSAGE]}" if failure.message else ""
     code = failure.code or failure.type
+    named = f"{f' {code}' if code else ''}{f' ({failure.param})' if failure.param else ''}"
     return rule.error(
-        f"{endpoint} answered {'an error' if status is None else status}{f' {code}' if code else ''}{said}",
+        f"{endpoint} answered {'an error' if status is None else status}{named}{said}",
         status=status,
         code=code,
         retry_after=retry_after(headers),
@@ -201,14 +202,14 @@ def read_failure(body: object) -> Failure:
         return Failure(message=_one_line("" if body is None else str(body)))
     error = body.get("error")
     if isinstance(error, str):
-        return Failure(_text(body.get("code")), _text(body.get("type")), message=_one_line(error))
+        return Failure(_name(body.get("code")), _name(body.get("type")), message=_one_line(error))
     fields = error if isinstance(error, dict) else body
     return Failure(
-        code=_text(fields.get("code")),
-        type=_text(fields.get("type")) or _text(fields.get("status")),
-        param=_text(fields.get("param")),
+        code=_name(fields.get("code")),
+        type=_name(fields.get("type")) or _name(fields.get("status")),
+        param=_name(fields.get("param")),
         # FastAPI's own refusals have nothing but a `detail`.
-        message=_one_line(_text(fields.get("message")) or _text(fields.get("detail")) or ""),
+        message=_one_line(str(fields.get("message") or fields.get("detail") or "")),
         details=json.dumps(fields.get("details")) if "details" in fields else "",
     )
 
@@ -273,8 +274,8 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"\d+(\.\d+)?", text) is not None
 
 
-def _text(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
+def _name(value: object) -> str | None:
+    return None if value is None else " ".join(str(value).split())[:100] or None
 
 
 def _one_line(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from blocks.records import Row
 
-SEGMENT_BYTES = 8 * 1024 * 1024
+SEGMENT_BYTES = 4 * 1024 * 1024
 
 
 class Position(NamedTuple):
@@ -27,6 +27,11 @@ def spool_folder(output: Path, run_id: str | None = None) -> Path:
     """The folder of all spools below an output folder, or of one run's."""
     folder = output / ".consort" / "spool"
     return folder / run_id if run_id else folder
+
+
+def store_file(output: Path) -> Path:
+    """The DuckDB file of an output folder."""
+    return output / "consort.duckdb"
 
 
 class Spool:

@@ -1,34 +1,16 @@
-"""The results store: spools merged into one DuckDB file, by `ingest`, as often as anybody likes.
+"""ResultsStore: the folder of runs, spools and the DuckDB file, as a Prefect Block.
 
 `python -m blocks.store ingest [--output DIR]` does by hand what runs do by themselves.
 """
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-import duckdb
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.migrations import MIGRATIONS
-from blocks.records import AttemptRow, CallRow, ExecutionRow, ProgramRow, Row, RunRow, TestRow
-from blocks.spool import spool_folder
-
-TABLES: tuple[type[Row], ...] = (RunRow, ExecutionRow, AttemptRow, CallRow, ProgramRow, TestRow)
-TEXTS = ("messages", "reply", "reasoning", "program", "report", "detail")
-
-
-class StoreLocked(Exception):
-    """Another process holds the DuckDB file open; what waits in the spools is safe."""
-
-
-class Ingested(NamedTuple):
-    """How many spool files were new or grown, and how many rows they brought."""
-
-    files: int
-    rows: int
+from blocks.database import Ingested, StoreLocked, ingest
+from blocks.spool import spool_folder, store_file
 
 
 class ResultsStore(Block):
@@ -42,129 +24,6 @@ class ResultsStore(Block):
     def ingest(self) -> Ingested:
         """Merge what the spools hold into the DuckDB file; raises StoreLocked."""
         return ingest(Path(self.folder))
-
-
-def store_file(output: Path) -> Path:
-    """The DuckDB file of an output folder."""
-    return output / "consort.duckdb"
-
-
-def ingest(output: Path) -> Ingested:
-    """Merge the spools below `output` into its DuckDB file in one transaction; twice changes nothing.
-
-    Raises StoreLocked where another process has the file open.
-    """
-    with connect(output) as store:
-        known = dict(store.execute("SELECT path, bytes FROM spool_files").fetchall())
-        return _merge(store, spool_folder(output), spool_folder(output).glob("*/*/*.jsonl"), known)
-
-
-def connect(output: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open the DuckDB file, with its schema brought up to date unless `read_only`."""
-    try:
-        store = duckdb.connect(str(store_file(output)), read_only=read_only, config={"memory_limit": "1GB"})
-    except duckdb.IOException as problem:
-        if "lock" in str(problem).lower():
-            raise StoreLocked(f"{store_file(output)} is held open by another process") from None
-        raise
-    if not read_only:
-        migrate(store)
-    return store
-
-
-def load_run(output: Path, run_id: str, *, texts: bool = False) -> duckdb.DuckDBPyConnection:
-    """Load one run's spool into a database in memory: the store's tables, whoever holds the file.
-
-    Without `texts` the long columns (prompts, replies, programs) stay empty.
-    """
-    run = duckdb.connect(":memory:", config={"memory_limit": "1GB", "threads": "2"})
-    migrate(run)
-    folder = spool_folder(output)
-    _merge(run, folder, (folder / run_id).glob("*/*.jsonl"), {}, texts=texts)
-    return run
-
-
-def migrate(store: duckdb.DuckDBPyConnection) -> None:
-    """Apply the migrations that a database has not seen."""
-    store.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER, applied_at TIMESTAMP)")
-    store.execute("CREATE TABLE IF NOT EXISTS spool_files (path VARCHAR PRIMARY KEY, bytes BIGINT)")
-    applied = store.execute("SELECT count(*) FROM migrations").fetchall()[0][0]
-    for number, statements in enumerate(MIGRATIONS[applied:], start=applied):
-        store.begin()
-        store.execute(statements)
-        store.execute("INSERT INTO migrations VALUES (?, now()::TIMESTAMP)", [number])
-        store.commit()
-
-
-def _merge(
-    store: duckdb.DuckDBPyConnection,
-    root: Path,
-    paths: Iterable[Path],
-    known: dict[str, int],
-    *,
-    texts: bool = True,
-) -> Ingested:
-    """Merge the files that are new or have grown; the latest row of a key wins."""
-    sizes = {path: path.stat().st_size for path in sorted(paths)}
-    grown = [path for path, size in sizes.items() if known.get(str(path.relative_to(root))) != size]
-    rows = 0
-    store.begin()
-    for row in TABLES:
-        files = [str(path) for path in grown if path.parent.name == row.table]
-        if files:
-            rows += _merge_table(store, row, files, texts=texts)
-    runs = sorted({path.parent.parent.name for path in grown})
-    store.execute(
-        """UPDATE calls SET cached = true FROM attempts a
-           WHERE calls.run_id IN (SELECT unnest(?)) AND NOT calls.cached
-             AND (a.run_id, a.problem_id, a.sample) = (calls.run_id, calls.problem_id, calls.sample)
-             AND a.execution_id <> calls.execution_id""",
-        [runs],
-    )
-    if grown:
-        store.executemany(
-            "INSERT OR REPLACE INTO spool_files VALUES (?, ?)",
-            [[str(path.relative_to(root)), sizes[path]] for path in grown],
-        )
-    store.commit()
-    return Ingested(len(grown), rows)
-
-
-def _merge_table(store: duckdb.DuckDBPyConnection, row: type[Row], files: list[str], *, texts: bool) -> int:
-    types: dict[str, str] = dict(
-        store.execute(
-            "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = ? "
-            "ORDER BY ordinal_position",
-            [row.table],
-        ).fetchall()
-    )
-    columns = ", ".join(_column(row, name, texts) for name in types)
-    read = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items() if texts or name not in TEXTS)
-    keys = ", ".join(row.key)
-    same = " AND ".join(f"old.{name} = new.{name}" for name in row.key)
-    store.execute(
-        f"""CREATE OR REPLACE TEMP TABLE incoming AS SELECT {columns}
-            FROM read_json(?, format='newline_delimited', ignore_errors=true, columns={{{read}}})
-            WHERE run_id IS NOT NULL
-            QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY written_at DESC) = 1""",
-        [files],
-    )
-    store.execute(
-        f"""DELETE FROM incoming AS new
-            WHERE EXISTS (FROM {row.table} old WHERE {same} AND old.written_at > new.written_at)"""
-    )
-    store.execute(f"DELETE FROM {row.table} AS old WHERE EXISTS (FROM incoming new WHERE {same})")
-    count: int = store.execute(f"INSERT INTO {row.table} SELECT * FROM incoming").fetchall()[0][0]
-    store.execute("DROP TABLE incoming")
-    return count
-
-
-def _column(row: type[Row], name: str, texts: bool) -> str:
-    if not texts and name in TEXTS:
-        return f"NULL AS {name}"
-    if row is CallRow and name in ("messages", "reply", "reasoning"):
-        return f"CASE WHEN keep_text THEN {name} END AS {name}"
-    return name
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from blocks.database import StoreLocked
 from blocks.errors import UsageError
-from blocks.store import StoreLocked
 from tasks.command_line import Command, main
 from tasks.reporting.markdown import write_page
 from tasks.reporting.queries import find_run, open_store, run_about

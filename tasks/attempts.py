@@ -12,7 +12,7 @@ from blocks.records import AttemptRow, TestRow, now
 from tasks import grading
 from tasks.parsing import BadReply
 from tasks.records import Attempt, Problem, Verdict
-from tasks.reporting.log import write_attempt
+from tasks.reporting.log import transcript
 from tasks.runs import OpenRun
 from tasks.session import Around, Session, unwrapped
 
@@ -149,5 +149,5 @@ def _record_tests(run: OpenRun, session: Session, verdict: Verdict, suite: str) 
 def _record(run: OpenRun, session: Session, row: AttemptRow) -> None:
     """Write the attempt's row last: whoever finds it finds everything that belongs to it."""
     run.spool.append(row.model_copy(update={"written_at": now()}))
-    if run.log_path is not None:
-        write_attempt(run.log_path, row, session.calls)
+    if run.tell is not None:
+        run.tell(transcript(row, session.calls))

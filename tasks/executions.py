@@ -1,6 +1,5 @@
 """An execution: one flow run's work on a run, from the checked options to rows, run folder, store and artifacts."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -14,13 +13,12 @@ from prefect.states import Completed, Failed
 from rich.console import Console
 from rich.table import Table
 
-from blocks.errors import AuthFailed, UsageError
+from blocks.errors import UsageError
 from blocks.records import ExecutionRow, RunRow, now
-from blocks.store import StoreLocked, ingest, store_file
 from tasks.records import Problem
-from tasks.reporting.log import start_log
-from tasks.reporting.queries import Summary
-from tasks.reporting.run_folder import write_run_folder
+from tasks.reporting.closing import close
+from tasks.reporting.log import append, start_log
+from tasks.reporting.summary import Summary
 from tasks.runs import OpenRun
 from tasks.solving import Job
 
@@ -51,13 +49,21 @@ async def execute(job: Job, work: Work, began: float) -> State[Any]:
         finally:
             end_rows(run, execution, status, time.monotonic() - began)
         summary = await close_execution(run, job.problems, console)
-    return _verdict(summary, failures)
+    return _verdict(run, summary, failures)
 
 
 def _introduce(job: Job, run: OpenRun, console: Console) -> None:
-    if job.options.store_log_in_file == "yes":
-        run.log_path = run.folder.path / "Log.txt"
-        start_log(run.log_path, job.configuration.models)
+    log = run.folder.path / "Log.txt" if job.options.store_log_in_file == "yes" else None
+    if log is not None:
+        start_log(log, job.configuration.models)
+
+    def tell(text: str) -> None:
+        if log is not None:
+            append(log, text)
+        if job.options.verbose == 2:
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    run.tell = tell if log is not None or job.options.verbose == 2 else None
     logger.info("run %s in %s", run.run_id, run.folder.path)
     if job.options.verbose:
         resumed = "" if run.folder.new else ", resumed"
@@ -65,12 +71,12 @@ def _introduce(job: Job, run: OpenRun, console: Console) -> None:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _verdict(summary: Summary, failures: list[Exception]) -> State[Any]:
+def _verdict(run: OpenRun, summary: Summary, failures: list[Exception]) -> State[Any]:
     data = summary.model_dump(mode="json")
     if not failures:
         return Completed(message=f"{summary.solved} of {summary.problems} solved", data=data)
-    refused = [failure for failure in failures if isinstance(failure, AuthFailed)]
-    if len(refused) == len(failures) and not summary.api_calls:
+    refused = [endpoint.refused for endpoint in run.endpoints if endpoint.refused is not None]
+    if refused and len(refused) == len(run.endpoints):
         raise UsageError(f"{refused[0]}; set the endpoint's key (OPENAI_API_KEY in .env, or its block)")
     return Failed(
         message=f"{len(failures)} attempts ended in an error (the first: {failures[0]}); the rest is done, and the "
@@ -132,20 +138,18 @@ def end_rows(run: OpenRun, execution: ExecutionRow, status: Status, wall_seconds
 async def close_execution(run: OpenRun, problems: tuple[Problem, ...], console: Console) -> Summary:
     """Write the run folder from the spool, merge the spool into the store, leave artifacts, print the summary."""
     statements = {problem.id: problem.statement for problem in problems}
-    summary = await asyncio.to_thread(write_run_folder, run.output, run.folder.path, run.run_id, statements)
-    print_summary(summary, run, console)
-    try:
-        await asyncio.to_thread(ingest, run.output)
-    except StoreLocked as locked:
+    closed = await close(run.output, run.folder.path, run.run_id, statements)
+    print_summary(closed.summary, run, console)
+    if closed.waiting:
         console.print(
-            f"{locked}: the rows wait in the spool; the next run merges them, or "
+            f"{closed.waiting}: the rows wait in the spool; the next run merges them, or "
             f"`python -m blocks.store ingest --output {run.output}`",
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
-    await _leave_artifacts(run, summary)
-    return summary
+    await _leave_artifacts(run, closed.summary)
+    return closed.summary
 
 
 async def _name_flow_run(job: Job, run: OpenRun) -> str:
@@ -183,7 +187,7 @@ def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
             else []
         ),
         f"results: {run.folder.path}",
-        f"store:   {store_file(run.output)}",
+        f"store:   {run.output / 'consort.duckdb'}",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

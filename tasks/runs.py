@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from blocks.spool import Spool
 from tasks.models.call_cache import CallCache
 from tasks.models.complete import OpenEndpoint
 from tasks.models.references import Model, open_model
+from tasks.names import file_name, short_hash
 
 ENGINE = 1  # raised when equal inputs would no longer give equal calls
 
@@ -69,7 +70,10 @@ class RunBusy(UsageError):
 
 
 class OpenRun:
-    """What an execution works with: open endpoints, spool, call cache, limits. Made by `open_run`."""
+    """What an execution works with: open endpoints, spool, call cache, limits. Made by `open_run`.
+
+    `tell` hears the transcript of each attempt that ends.
+    """
 
     def __init__(
         self,
@@ -106,7 +110,7 @@ class OpenRun:
         self.calls = CallCache(self.spool)
         self.generating = asyncio.Semaphore(workers)
         self.grading = asyncio.Semaphore(eval_workers)
-        self.log_path: Path | None = None
+        self.tell: Callable[[str], None] | None = None
 
     @property
     def results(self) -> Path:
@@ -115,7 +119,7 @@ class OpenRun:
 
     def result_key(self, problem_id: str, sample: int) -> str:
         """The cache key of an attempt, and its file below `results`: run, problem, sample."""
-        return f"{self.run_id}/{file_name(problem_id)}-{sample}-{_short_hash(problem_id)}"
+        return f"{self.run_id}/{file_name(problem_id)}-{sample}-{short_hash(problem_id)}"
 
 
 @asynccontextmanager
@@ -233,13 +237,3 @@ def _lock(path: Path) -> int:
         os.close(file)
         raise RunBusy(f"{path} is being worked on by another process; wait for it, or use --cont no") from None
     return file
-
-
-def file_name(text: str) -> str:
-    """A file name for any text: what file systems and shells trip over becomes an underscore."""
-    name = "".join(char if char.isalnum() or char in "-+._" else "_" for char in text).strip(".")
-    return name[:80] or _short_hash(text)
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

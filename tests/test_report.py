@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from blocks.database import StoreLocked, ingest
 from blocks.errors import UsageError
 from blocks.records import AttemptRow, CallRow, ExecutionRow, Message, ProgramRow, Row, RunRow
-from blocks.spool import Spool
-from blocks.store import StoreLocked, ingest, store_file
+from blocks.spool import Spool, store_file
 from flows import report as flow_file
 from flows.report import print_page
 from tasks.reporting import queries
@@ -493,7 +493,7 @@ async def test_the_check_finds_bad_input_before_prefect_starts(output):
 
 def test_the_flow_prints_writes_and_leaves_an_artifact(output, flow, environment):
     for arguments, name in ((("--run", "aaaa1"), RUN[:8]), (("--all",), "runs")):
-        done = flow("flows/report.py", *arguments, "--output", output)
+        done = flow("flows/report.py", *arguments, "--output", output, COLUMNS="80")
         assert done.returncode == 0, done.stderr
         path = output / "report" / f"{name}.md"
         assert f"report: {path}" in done.stdout

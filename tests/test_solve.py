@@ -181,9 +181,7 @@ def test_killed_at_random_moments_ends_in_the_same_rows(
         )
         # A moment is a number of bytes more in the spool: the kills spread over the work, however fast it goes.
         more = size_of(spool) + moments.choice([1, 300, 2_000, 8_000, 30_000, 60_000])
-        until(lambda: size_of(spool) >= more or process.poll() is not None, 60)
-        process.kill()
-        process.wait()
+        kill_when(process, spool, more)
     ended = flow(*solving(tmp_path))
     assert ended.returncode == 0, ended.stderr
     assert rows(tmp_path) == rows(solved)
@@ -192,6 +190,13 @@ def test_killed_at_random_moments_ends_in_the_same_rows(
         name for name, value in summary_of(tmp_path / RUN).items() if value != summary_of(solved / RUN)[name]
     }
     assert different <= CHANGING | {"run_id", "generation_seconds", "evaluation_seconds", "started_at"}
+
+
+def kill_when(process: subprocess.Popen[bytes], spool: Path, size: int) -> None:
+    """Kill a process when it has brought the spool to a size, unless it has ended by then."""
+    until(lambda: size_of(spool) >= size or process.poll() is not None, 60)
+    process.kill()
+    process.wait()
 
 
 def size_of(folder: Path) -> int:

@@ -1,11 +1,12 @@
 """One model call: one request, one reply, streamed where the server can, retried while the trouble is short."""
 
 import asyncio
+import copy
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 import openai
@@ -20,16 +21,26 @@ from blocks.errors import (
     RateLimited,
     Transient,
     classify,
+    read_failure,
 )
 from blocks.records import Reply, Request
 from tasks.models.pricing import price_of
 from tasks.models.recorded import OWNER, key_headers
 
-
 PATIENCE = 180.0  # seconds of rate limiting after which a call is given up
 LONG_WAIT = 120.0  # a Retry-After above this many seconds means that the quota is spent
 
 OnText = Callable[[str | None], None]
+
+
+class Way(NamedTuple):
+    """How a server is asked for a reply: in a stream or whole, and for the usage at the end of a stream."""
+
+    streams: bool
+    usage: bool
+
+
+WAYS = (Way(streams=True, usage=True), Way(streams=True, usage=False), Way(streams=False, usage=False))
 
 
 class OpenEndpoint:
@@ -41,9 +52,13 @@ class OpenEndpoint:
         self.recorded = recorded
         self.client = block.client()
         self.limit = asyncio.Semaphore(block.max_concurrency) if block.max_concurrency else nullcontext()
-        self.streams = True
-        self.streams_usage = True
+        self.way = 0  # of WAYS: what comes before it, the server has refused
         self.refused: AuthFailed | None = None
+
+    @property
+    def where(self) -> str:
+        """Model and host, as messages name them."""
+        return f"{self.block.model} at {self.block.host}"
 
     async def models(self) -> list[str]:
         """Ask `GET /models`; raises Transient where nobody answers. Any HTTP answer is an answer."""
@@ -57,7 +72,7 @@ class OpenEndpoint:
         except ValueError:
             return []
         models = listed.get("data") if isinstance(listed, dict) else None
-        rows = [row for row in models or [] if isinstance(row, dict)]
+        rows = [row for row in models if isinstance(row, dict)] if isinstance(models, list) else []
         self.recorded = self.recorded or any(row.get("owned_by") == OWNER for row in rows)
         return [str(row.get("id")) for row in rows]
 
@@ -65,7 +80,9 @@ class OpenEndpoint:
         """Return a text without this endpoint's key, and an exception as its type and text."""
         text = f"{type(said).__name__}: {said}" if isinstance(said, Exception) else str(said)
         secret = self.block.api_key.get_secret_value() if self.block.api_key else ""
-        return text.replace(secret, "***") if len(secret) > 5 else text
+        if len(secret) <= 5:  # not a key but a word such as EMPTY
+            return text
+        return text.replace(secret, "***").replace(secret.replace("/", "\\/"), "***")  # as some write it in JSON
 
     async def close(self) -> None:
         await self.client.close()
@@ -77,8 +94,6 @@ async def complete(endpoint: OpenEndpoint, request: Request, on_text: OnText | N
     Rate limits, server errors and dropped connections are retried here, honouring Retry-After; what is left
     raises a CallError of the class that says what it means (blocks/errors.py).
     """
-    if endpoint.refused:
-        raise endpoint.refused
     tries = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception_type((RateLimited, Transient)),
         wait=_wait,
@@ -89,93 +104,86 @@ async def complete(endpoint: OpenEndpoint, request: Request, on_text: OnText | N
     async for attempt in tries:
         with attempt:
             async with endpoint.limit:
+                if endpoint.refused:
+                    raise copy.copy(endpoint.refused)
                 return await _request(endpoint, request, on_text)
     raise AssertionError("tenacity either returns or raises")
 
 
 async def _request(endpoint: OpenEndpoint, request: Request, on_text: OnText | None) -> Reply:
-    """Send one request; where the server refuses streaming, send it again without, and remember."""
-    problem: CallError | None = None
+    """Send one request; where the server refuses a way of asking, ask in the next, and remember what it took."""
+    for number in range(endpoint.way, len(WAYS)):
+        answer = await _ask(endpoint, request, WAYS[number], on_text)
+        if isinstance(answer, Reply):
+            endpoint.way = max(endpoint.way, number)
+            return answer
+        said = answer.message.removeprefix(endpoint.where)
+        if not isinstance(answer, BadRequest) or "stream" not in said or number == len(WAYS) - 1:
+            raise answer
+    raise AssertionError("the last way returns or raises")
+
+
+async def _ask(endpoint: OpenEndpoint, request: Request, way: Way, on_text: OnText | None) -> Reply | CallError:
+    """Send one request in one way; return the reply, or what went wrong.
+
+    It is returned, not raised: the client's own exceptions may quote the key, and would be its context.
+    """
+    reading = _Reading(on_text)
     try:
-        reading = _Reading(on_text)
         async with endpoint.client.chat.completions.with_streaming_response.create(
-            **_body(endpoint, request)
+            **_body(endpoint, request, way)
         ) as response:
-            if endpoint.streams and "text/event-stream" in response.headers.get("content-type", ""):
-                await reading.stream(response.iter_lines())
+            if "text/event-stream" in response.headers.get("content-type", ""):
+                await reading.stream(response.iter_bytes())
             else:
                 reading.whole(await response.read())
-            request_id = response.headers.get("x-request-id")
+            return reading.reply(endpoint, response.headers.get("x-request-id"))
     except openai.APIStatusError as failed:
-        problem = _problem(endpoint, failed.status_code, dict(failed.response.headers), failed.response.content)
-    except _StreamError as failed:
-        problem = _problem(endpoint, failed.status, {}, failed.body)
+        return _problem(endpoint, failed.status_code, dict(failed.response.headers), failed.response.content)
+    except _ErrorInside as failed:
+        return _problem(endpoint, failed.status, {}, failed.body)
     except (openai.APIConnectionError, httpx2.HTTPError, OSError, _CutOff) as failed:
-        problem = Transient(f"{endpoint.block.base_url}: {endpoint.clean(failed)}")
-    # Raised outside the except clause: the client's own exception may quote the key.
-    if problem is None:
-        return reading.reply(endpoint, request_id)
-    if isinstance(problem, BadRequest) and _give_up_streaming(endpoint, problem):
-        return await _request(endpoint, request, on_text)
-    raise problem
+        return Transient(f"{endpoint.block.base_url}: {endpoint.clean(failed)}")
 
 
-def _body(endpoint: OpenEndpoint, request: Request) -> dict[str, Any]:
+def _body(endpoint: OpenEndpoint, request: Request, way: Way) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": endpoint.block.model,
         "messages": [message.model_dump() for message in request.messages],
-        "stream": endpoint.streams,
+        "stream": way.streams,
+        "stream_options": {"include_usage": True} if way.usage else None,
         "extra_body": endpoint.block.parameters or None,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "max_tokens": request.max_tokens,
     }
-    if endpoint.streams and endpoint.streams_usage:
-        body["stream_options"] = {"include_usage": True}
     if endpoint.recorded:
         body["extra_headers"] = key_headers(request.problem_id, request.stage, request.ordinal)
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _problem(endpoint: OpenEndpoint, status: int, headers: dict[str, str], body: object) -> CallError:
-    text = body.decode(errors="replace") if isinstance(body, bytes) else body
-    if isinstance(text, str):
-        text = endpoint.clean(text)
-    name = f"{endpoint.block.model} at {endpoint.block.host}"
-    problem = classify(endpoint.block.spoken_provider, status, headers, text, endpoint=name)
+def _problem(endpoint: OpenEndpoint, status: int | None, headers: dict[str, str], body: bytes) -> CallError:
+    said = endpoint.clean(body.decode(errors="replace"))
+    problem = classify(endpoint.block.spoken_provider, status, headers, said, endpoint=endpoint.where)
     if isinstance(problem, AuthFailed):
         endpoint.refused = problem
-    if isinstance(problem, RateLimited) and (problem.retry_after or 0) > LONG_WAIT:
+    if isinstance(problem, RateLimited | Transient) and (problem.retry_after or 0) > LONG_WAIT:
         return QuotaExhausted(problem.message, status=status, code=problem.code, retry_after=problem.retry_after)
     return problem
 
 
-def _give_up_streaming(endpoint: OpenEndpoint, problem: BadRequest) -> bool:
-    """Note what the server refused; False where the request was refused for something else."""
-    if "stream" not in problem.message:
-        return False
-    if endpoint.streams_usage and endpoint.streams:
-        endpoint.streams_usage = False
-        return True
-    if endpoint.streams:
-        endpoint.streams = False
-        return True
-    return False
-
-
 class _CutOff(Exception):
-    """The stream ended before its end."""
+    """The answer ended before its end, or is none."""
 
 
-class _StreamError(Exception):
-    """An error object in the middle of a stream that began with 200."""
+class _ErrorInside(Exception):
+    """An error object in an answer that began with 200."""
 
-    def __init__(self, body: object) -> None:
+    def __init__(self, body: bytes) -> None:
         super().__init__()
         self.body = body
-        fields = body.get("error") if isinstance(body, dict) else None
-        code = fields.get("code") if isinstance(fields, dict) else None
-        self.status = code if isinstance(code, int) and 400 <= code < 600 else 500
+        code = read_failure(body).code or ""
+        self.status = int(code) if code.isdecimal() and 400 <= int(code) < 600 else None
 
 
 class _Reading:
@@ -195,36 +203,28 @@ class _Reading:
         self.usage: dict[str, Any] = {}
         self.model: str | None = None
 
-    async def stream(self, lines: Any) -> None:
-        async for line in lines:
-            if not line.startswith("data:"):
+    async def stream(self, pieces: AsyncIterator[bytes]) -> None:
+        async for line in _lines(pieces):
+            if not line.startswith(b"data:"):
                 continue  # comments such as `: keep-alive`, and empty lines
             data = line[5:].strip()
-            if data == "[DONE]":
+            if data == b"[DONE]":
                 return
-            try:
-                chunk = json.loads(data)
-            except ValueError:
-                raise _CutOff("a chunk of the stream is not JSON") from None
-            if not isinstance(chunk, dict) or chunk.get("error"):
-                raise _StreamError(chunk)
-            self._take(chunk, "delta")
+            self._take(_fields(data), "delta")
         if self.finish_reason is None:
             raise _CutOff("the stream was cut before its end")
 
     def whole(self, content: bytes) -> None:
-        try:
-            answer = json.loads(content)
-        except ValueError:
-            raise _CutOff("the answer is not JSON" if content else "the answer is empty") from None
-        if not isinstance(answer, dict) or answer.get("error") or not answer.get("choices"):
-            raise _StreamError(answer)
+        answer = _fields(content)
+        if not answer.get("choices"):
+            raise _ErrorInside(content)
         self._take(answer, "message")
+        self.first = None  # nobody saw when the first token came
 
     def _take(self, chunk: dict[str, Any], field: str) -> None:
         self.model = chunk.get("model") or self.model
         self.usage = chunk.get("usage") or self.usage
-        for choice in chunk.get("choices") or ():
+        for choice in filter(None, chunk.get("choices") or ()):
             delta = choice.get(field) or {}
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
             text = delta.get("content")
@@ -264,6 +264,30 @@ class _Reading:
             currency=price.currency,
             price_source=price.source,
         )
+
+
+async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield lines as line feeds end them; the client's own also end at U+2028, which JSON may hold as it is."""
+    rest = b""
+    async for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line
+    if rest:
+        yield rest
+
+
+def _fields(data: bytes) -> dict[str, Any]:
+    """Parse an answer, or one chunk of it; raises _ErrorInside where it is an error in one of its shapes."""
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _CutOff("the answer is not JSON" if data else "the answer is empty") from None
+    if not isinstance(fields, dict) or fields.get("error"):
+        raise _ErrorInside(data)
+    if "choices" not in fields and ("message" in fields or fields.get("object") == "error"):
+        raise _ErrorInside(data)
+    return fields
 
 
 _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)

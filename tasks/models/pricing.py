@@ -40,6 +40,6 @@ def _listed_price(url: str, model: str, prompt: int, completion: int, cached: in
     usage = Usage(input_tokens=prompt, output_tokens=completion, cache_read_tokens=cached)
     try:
         price = calc_price(usage, model_ref=model, provider_api_url=url)
-    except LookupError:
+    except (LookupError, ValueError):  # a model it does not know, or counts that contradict each other
         return UNKNOWN
     return Price(float(price.total_price), "USD", "genai-prices")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
-from blocks.endpoint import ModelEndpoint
-from blocks.errors import UsageError
+from blocks.endpoint import ModelEndpoint, Provider
+from blocks.errors import TABLES, UsageError
 from tasks.models.complete import OpenEndpoint
 from tasks.models.recorded import serve
 from tasks.models.recording import RecordedFileError, Recording, load
@@ -64,7 +64,9 @@ async def open_model(model: Model) -> AsyncIterator[OpenEndpoint]:
     if model.recording is not None:
         async with serve(model.recording, model=model.recorded_model) as server:
             asked = model.recorded_model or model.name
-            block = ModelEndpoint(base_url=server.url, model=asked, provider="generic")
+            quota = model.recording.quota
+            spoken = quota.provider if quota and quota.provider in TABLES else "generic"
+            block = ModelEndpoint(base_url=server.url, model=asked, provider=cast("Provider", spoken))
             endpoint = OpenEndpoint(model.name, block, recorded=True)
             try:
                 yield endpoint
@@ -84,7 +86,9 @@ def _recorded(reference: str) -> Model:
     path_text, _, name = reference.removeprefix("recorded:").partition("#")
     path = Path(path_text)
     if not path.is_file():
-        raise UsageError(f"model {reference!r}: there is no file {path_text!r}; name a JSONL file of recorded replies")
+        raise UsageError(
+            f"model {reference!r}: there is no file {path_text!r}; name a JSONL file of recorded replies"
+        )
     try:
         recording = load(path)
     except RecordedFileError as problem:
@@ -105,8 +109,10 @@ def _at(url: str, model: str, provider: str) -> Model:
             api_key=SecretStr(key) if key else None,
             provider=provider,
         )
-    except ValueError as problem:
-        raise UsageError(f"model {url}#{model}: {str(problem).splitlines()[-2].strip()}") from None
+    except ValidationError as problem:
+        first = problem.errors(include_url=False, include_input=False)[0]
+        said = f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
+        raise UsageError(f"model {model!r}: {said}") from None
     return Model(_last_part(model), f"{endpoint.base_url}#{model}", endpoint)
 
 

@@ -20,13 +20,18 @@ def model_configuration(models: tuple[str, ...]) -> str:
     return "\n".join([rule, "=== Model Configuration ===", *lines, rule, ""])
 
 
-def write_attempt(path: Path, attempt: AttemptRow, calls: list[CallRow]) -> None:
+def append(path: Path, text: str) -> None:
     """Append one attempt in a single write, so that attempts that end together do not mix."""
+    with path.open("a", encoding="utf-8", errors="replace") as log:
+        log.write(text)
+
+
+def transcript(attempt: AttemptRow, calls: list[CallRow]) -> str:
+    """One attempt as the log tells it: its outcome, then every response in order."""
     head = f"{'#' * WIDTH}\n{attempt.problem_id}, sample {attempt.sample}: {attempt.outcome}"
     if attempt.error:
         head += f" ({attempt.error_kind}: {attempt.error})"
-    with path.open("a", encoding="utf-8", errors="replace") as log:
-        log.write("\n".join([head, "", *(response(call) for call in calls), ""]))
+    return "\n".join([head, "", *(response(call) for call in calls), ""])
 
 
 def response(call: CallRow) -> str:

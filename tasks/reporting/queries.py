@@ -8,55 +8,11 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from blocks.database import StoreLocked, connect, ingest
 from blocks.errors import UsageError
 from blocks.migrations import MIGRATIONS
-from blocks.records import Record
-from blocks.spool import spool_folder
-from blocks.store import StoreLocked, connect, ingest, store_file
-
-
-class ModelUse(Record):
-    """What one model was asked in a run; the cost is None where a call's price is not known."""
-
-    api_calls: int
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    cost_usd: float | None
-
-
-class Summary(Record):
-    """A run in numbers: `summary.json`. What is unknown is None, never 0.
-
-    `accuracy` and `pass_at_k` are percentages; `solved` counts problems with at least one sample that passed.
-    `generation_seconds` and `evaluation_seconds` are the time in which at least one call, or one grading, was in
-    progress. `cached_calls` counts the replies that this execution found paid for already.
-    """
-
-    run_id: str
-    flow: str
-    dataset: str
-    strategy: str
-    models: dict[str, ModelUse]
-    problems: int
-    solved: int
-    unsolved: int
-    errors: int
-    accuracy: float | None
-    pass_at_k: dict[str, float | None]
-    api_calls: int
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    calls_without_usage: int
-    cost_usd: float | None
-    cached_calls: int
-    wall_seconds: float | None
-    generation_seconds: float | None
-    evaluation_seconds: float | None
-    recorded: bool
-    mixed_models: bool
-    isolation: str | None
-    started_at: datetime
-    finished_at: datetime | None
+from blocks.spool import spool_folder, store_file
+from tasks.reporting.summary import ModelUse, Summary
 
 
 class Standing(NamedTuple):
@@ -193,7 +149,7 @@ def busy_seconds(db: duckdb.DuckDBPyConnection, run_id: str, table_name: str, st
 
 
 def calls_by_problem(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
-    """Return calls, tokens and seconds of every attempt that came to an end or an error, Sample/2 before Sample/10."""
+    """Return calls, tokens and seconds of every attempt that has ended, Sample/2 before Sample/10."""
     attempts = table(
         db,
         """SELECT a.problem_id, a.sample, a.solved, a.outcome, a.error_kind, a.tries, a.execution_id,

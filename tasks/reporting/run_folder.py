@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from blocks.store import load_run
+from blocks.database import load_run
+from tasks.names import file_name
 from tasks.reporting import queries
 from tasks.reporting.log import model_configuration
-from tasks.reporting.queries import Summary
-from tasks.runs import file_name
+from tasks.reporting.summary import Summary
 
 EXTENSIONS = {"Python3": "py"}
 BATCH = 100  # problems whose texts are held in memory at once

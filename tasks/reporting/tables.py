@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import duckdb
 
 from tasks.reporting import queries
-from tasks.reporting.queries import Summary
+from tasks.reporting.summary import Summary
 
 Kind = Literal["text", "figure", "count", "usd", "seconds", "percent", "time", "bar"]
 Cell = str | int | float | datetime | None
@@ -265,8 +265,8 @@ def _summary(summary: Summary, asked: int) -> Table:
         ("completion tokens", summary.completion_tokens, "count", ""),
         ("cost (USD)", summary.cost_usd, "usd", ""),
         ("last execution", summary.wall_seconds, "seconds", " s"),
-        ("generation", summary.generation_seconds, "seconds", " s"),
-        ("evaluation", summary.evaluation_seconds, "seconds", " s"),
+        ("generation, all executions", summary.generation_seconds, "seconds", " s"),
+        ("evaluation, all executions", summary.evaluation_seconds, "seconds", " s"),
         ("isolation", summary.isolation, "text", ""),
         ("started", summary.started_at, "time", " UTC"),
         ("finished", summary.finished_at, "time", " UTC"),

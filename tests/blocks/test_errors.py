@@ -206,6 +206,7 @@ def test_an_error_in_the_middle_of_a_stream_has_a_code_and_no_status(
         ({"error": "no", "code": "c"}, ("c", None, None, "no")),
         ({"error": None, "message": "a"}, (None, None, None, "a")),
         ({"error": {"code": "", "message": ""}}, (None, None, None, "")),
+        ({"error": {"code": "a\n b", "type": [1], "message": {"a": 1}}}, ("a b", "[1]", None, "{'a': 1}")),
         ({"error": {"status": "NOT_FOUND", "code": 404}}, ("404", "NOT_FOUND", None, "")),
         ({"detail": "Not Found"}, (None, None, None, "Not Found")),
         ([{"error": {"message": "a"}}], (None, None, None, "a")),

@@ -1,0 +1,54 @@
+"""The end of an execution: run folder and store, written by a process of its own.
+
+    python -m tasks.reporting.closing OUTPUT RUN_FOLDER RUN_ID   (the problems' statements as JSON on standard input)
+
+Reading all rows of a run back takes DuckDB, a hundred megabytes and the processor for a while; a run that goes on
+beside others in one event loop pays none of that.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from blocks.records import Record
+from tasks.reporting.summary import Summary
+
+
+class Closed(Record):
+    """What closing brought: the summary, and why the store could not be merged, where it could not."""
+
+    summary: Summary
+    waiting: str | None
+
+
+async def close(output: Path, folder: Path, run_id: str, statements: dict[str, str]) -> Closed:
+    """Write the run folder and merge the spool into the store; raises RuntimeError with what went wrong."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tasks.reporting.closing", str(output), str(folder), run_id),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, errors = await process.communicate(json.dumps(statements).encode())
+    if process.returncode:
+        raise RuntimeError(f"the run folder {folder} could not be written: {errors.decode(errors='replace').strip()}")
+    return Closed.model_validate_json(said)
+
+
+def main(output: Path, folder: Path, run_id: str, statements: dict[str, str]) -> Closed:
+    """Do it, in this process."""
+    from blocks.database import StoreLocked, ingest
+    from tasks.reporting.run_folder import write_run_folder
+
+    summary = write_run_folder(output, folder, run_id, statements)
+    try:
+        ingest(output)
+    except StoreLocked as locked:
+        return Closed(summary=summary, waiting=str(locked))
+    return Closed(summary=summary, waiting=None)
+
+
+if __name__ == "__main__":
+    closed = main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], json.load(sys.stdin))
+    print(closed.model_dump_json())

@@ -1,0 +1,6 @@
+"""`make bench`: every benchmark in turn. They print figures and ratios; none of them can fail on a figure."""
+
+from tests.benchmarks import throughput
+
+if __name__ == "__main__":
+    throughput.main()
