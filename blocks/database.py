@@ -43,7 +43,7 @@ def connect(output: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnecti
     try:
         store = duckdb.connect(str(store_file(output)), read_only=read_only, config={"memory_limit": "1GB"})
     except duckdb.IOException as problem:
-        if "lock" in str(problem).lower():
+        if "could not set lock" in str(problem).lower():
             raise StoreLocked(f"{store_file(output)} is held open by another process") from None
         raise
     if not read_only:

@@ -101,11 +101,12 @@ class ModelEndpoint(Block):
 
     def client(self) -> "AsyncOpenAI":
         """Open a client that retries nothing by itself; the caller closes it."""
-        from openai import AsyncOpenAI, Timeout
+        from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
 
         return AsyncOpenAI(
             base_url=self.base_url,
             api_key=self.key,
             max_retries=0,
             timeout=Timeout(self.timeout, connect=min(10.0, self.timeout)),
+            http_client=DefaultAioHttpClient(),
         )

@@ -275,7 +275,7 @@ def _is_number(text: str) -> bool:
 
 
 def _name(value: object) -> str | None:
-    return None if value is None else " ".join(str(value).split())[:100] or None
+    return None if value is None else _one_line(str(value))[:100] or None
 
 
 def _one_line(text: str) -> str:
@@ -283,4 +283,4 @@ def _one_line(text: str) -> str:
     if re.match(r"\s*<(!doctype|html)", text, re.IGNORECASE):
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         return "an HTML page" + (f" titled {' '.join(title.group(1).split())[:80]!r}" if title else "")
-    return " ".join(text.split())
+    return " ".join(text.encode(errors="replace").decode().split())  # JSON may hold half a surrogate pair

@@ -71,7 +71,8 @@ class _Segment:
     def append(self, line: bytes) -> Position:
         position = Position(self.path, self.size, len(line))
         written = os.write(self.file, line)
-        if written != len(line):  # a full disk takes a part; a newline of its own keeps the next line whole
+        if written != len(line):  # a full disk takes a part, which would spoil the next line
+            os.ftruncate(self.file, self.size)
             raise OSError(f"{self.path}: wrote {written} of {len(line)} bytes; is the disk full?")
         self.size += written
         return position

@@ -52,7 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{store_file(output)}: {done.rows} rows from {done.files} spool files")
         return 0
 
-    code: int = app(arguments)
+    try:
+        code: int = app(arguments, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as problem:
+        print(" ".join(str(problem).split()), file=sys.stderr)
+        return 2
     return code
 
 

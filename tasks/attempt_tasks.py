@@ -109,7 +109,8 @@ async def attempt_all(
                 ended(problem, "solved" if attempted.solved else "unsolved", attempted.outcome)
 
     async with _progress(len(todo), ends), asyncio.TaskGroup() as group:
-        for _ in range(min(len(todo), run.workers + run.eval_workers)):
+        # As many again as generate may wait for the graders before generation has to wait for them too.
+        for _ in range(min(len(todo), 2 * run.workers + run.eval_workers)):
             group.create_task(work(left))
     return failures
 

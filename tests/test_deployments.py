@@ -1,5 +1,6 @@
 """The deployments on a real server and a real process worker: run, resumed, and killed in the middle."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import CHECKOUT, LARGE, SMALL, until
@@ -40,7 +42,7 @@ def prefect(environment: dict[str, str], *arguments: object) -> str:
 
 @contextmanager
 def worker(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process worker on the pool, in a process group of its own with the flow runs that it starts."""
+    """A process worker on the pool."""
     with log.open("ab") as said:
         process = subprocess.Popen(
             [PREFECT, "worker", "start", "--pool", "consort", "--type", "process"],
@@ -53,9 +55,17 @@ def worker(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[
     try:
         yield process
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill_with_flows(process)
+
+
+def kill_with_flows(process: subprocess.Popen[bytes]) -> None:
+    """Kill a worker and the flow runs that it started, which are processes of sessions of their own."""
+    if process.poll() is None:
+        children = psutil.Process(process.pid).children(recursive=True)
+        for pid in [*(child.pid for child in children), process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    process.wait()
 
 
 def test_a_deployment_runs_and_runs_again_for_nothing(deployed: dict[str, str], tmp_path: Path) -> None:
@@ -80,7 +90,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(deployed: dict[str, str], t
         with worker(deployed, tmp_path / "worker.log") as process:
             prefect(deployed, "deployment", "run", "solve/codesim", *models, "-p", "workers=4")
             until(lambda: bool(stats(small)["total_replies"] > 30), 90)
-            os.killpg(process.pid, signal.SIGKILL)
+            kill_with_flows(process)
         with worker(deployed, tmp_path / "worker.log"):
             said = prefect(deployed, "deployment", "run", "solve/codesim", "--watch", *models)
             assert "Completed" in said

@@ -33,26 +33,53 @@ def problem_of(row: Mapping[str, object]) -> Problem:
     samples = row.get("sample_io")
     if samples is not None and not (isinstance(samples, list) and all(isinstance(sample, str) for sample in samples)):
         raise ValueError("field 'sample_io' is not a list of assertions")
+    for sample in samples or ():
+        _parsed("sample_io", sample)
+    if not any(isinstance(part, ast.FunctionDef) and part.name == "check" for part in _parsed("test", row["test"])):
+        raise ValueError("field 'test' does not define check(candidate)")
     solution = row.get("canonical_solution")
     return Problem(
         id=str(row["task_id"]),
         statement=prompt,
         entry_point=entry_point,
         context=prompt[: signature.start()],
-        samples=_examples(prompt) if samples is None else tuple(samples),
+        samples=_examples(prompt, entry_point) if samples is None else tuple(samples),
         test=str(row["test"]),
         reference=prompt + solution if isinstance(solution, str) and solution.strip() else None,
     )
 
 
-def _examples(prompt: str) -> tuple[str, ...]:
-    """Turn the docstring's examples into assertions; an example whose result is no literal is left out."""
+def _parsed(field: str, text: object) -> list[ast.stmt]:
+    try:
+        return ast.parse(str(text)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
+        raise ValueError(f"field {field!r} is not Python ({fault}): {' '.join(str(text).split())[:80]}") from None
+
+
+def _examples(prompt: str, entry_point: str) -> tuple[str, ...]:
+    """Turn the examples of the entry point's docstring into assertions, those whose result is a literal."""
     samples = []
-    for example in doctest.DocTestParser().get_examples(prompt):
+    try:
+        examples = doctest.DocTestParser().get_examples(_docstring(prompt, entry_point))
+    except ValueError:  # lines that doctest cannot read
+        return ()
+    for example in examples:
         try:
-            ast.parse(example.source.strip(), mode="eval")
+            source = ast.parse(example.source.strip(), mode="eval").body
             ast.literal_eval(example.want.strip())
         except (SyntaxError, ValueError):
             continue
-        samples.append(f"assert {example.source.strip()} == {example.want.strip()}")
+        if entry_point not in (part.id for part in ast.walk(source) if isinstance(part, ast.Name)):
+            continue
+        said = ast.unparse(source)  # without a comment, which would swallow what follows it
+        samples.append(f"assert {said if isinstance(source, ast.Call) else f'({said})'} == {example.want.strip()}")
     return tuple(samples)
+
+
+def _docstring(prompt: str, entry_point: str) -> str:
+    try:
+        parts = ast.parse(prompt).body
+    except SyntaxError:
+        return ""
+    named = [part for part in parts if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return next((ast.get_docstring(part) or "" for part in named if part.name == entry_point), "")

@@ -74,7 +74,9 @@ def loaders() -> dict[str, ModuleType]:
 def _rows(path: Path) -> list[tuple[int, dict[str, object]]]:
     rows = []
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise DatasetError(f"{path} cannot be read ({problem.strerror})") from None
     except UnicodeDecodeError:
         raise DatasetError(f"{path} is not UTF-8 text; give a JSONL file") from None
     for number, line in enumerate(text.split("\n"), start=1):
@@ -82,7 +84,9 @@ def _rows(path: Path) -> list[tuple[int, dict[str, object]]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as problem:
+            if "\\ud" in line:
+                json.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair can be neither sent nor stored
+        except (ValueError, RecursionError) as problem:
             raise DatasetError(f"{path}, line {number}: not JSON ({problem})") from None
         if not isinstance(row, dict):
             raise DatasetError(f"{path}, line {number}: not a JSON object")

@@ -5,8 +5,10 @@ moment at which a reply is paid for and not yet cached. Keys begin with the run,
 """
 
 import hashlib
+import re
 
 import orjson
+from pydantic import ValidationError
 
 from blocks.records import CallRow, Request
 from blocks.spool import Position, Spool, read_line, read_lines
@@ -29,12 +31,16 @@ class CallCache:
         self.paid = 0
         self._places: dict[str, Position] = {}
         for place, line in read_lines(spool.folder / CallRow.table):
-            self._places[_key_of(line)] = place
+            if key := _key_of(line):
+                self._places[key] = place
 
     def find(self, key: str) -> CallRow | None:
-        """Return the call of that key, None where it has not been made."""
+        """Return the call of that key, None where it has not been made, or its line cannot be read."""
         place = self._places.get(key)
-        return CallRow.model_validate_json(read_line(place)) if place else None
+        try:
+            return CallRow.model_validate_json(read_line(place)) if place else None
+        except ValidationError:
+            return None
 
     def add(self, row: CallRow) -> None:
         """Record a call. A failed one is written, and found by nobody: its key is its own."""
@@ -47,7 +53,7 @@ class CallCache:
             self._places.pop(key, None)
 
 
-def _key_of(line: bytes) -> str:
+def _key_of(line: bytes) -> str | None:
     """Read the key without parsing the line, which may hold megabytes; it stands near its beginning."""
-    start = line.index(b'"call_key":"') + len(b'"call_key":"')
-    return line[start : line.index(b'"', start)].decode()
+    found = re.search(rb'"call_key":"([0-9a-f]+)"', line)
+    return found[1].decode() if found else None

@@ -212,6 +212,7 @@ def test_an_error_in_the_middle_of_a_stream_has_a_code_and_no_status(
         ([{"error": {"message": "a"}}], (None, None, None, "a")),
         ([], (None, None, None, "[]")),
         ("slow\ndown", (None, None, None, "slow down")),
+        ('{"code": "\\ud83c", "message": "a\\ud83cb"}', ("?", None, None, "a?b")),
         (b"\xff\xfe", (None, None, None, "\ufffd\ufffd")),
         (HTML, (None, None, None, "an HTML page titled '502 Bad Gateway'")),
         ("  <html>x", (None, None, None, "an HTML page")),
