@@ -1,8 +1,11 @@
 """The DuckDB file of an output folder: spools merged into one database, by `ingest`, as often as anybody likes.
 
-It imports no Prefect, so that what only reads or merges rows starts at once.
+It imports no Prefect, so that what only reads or merges rows starts at once: `python -m blocks.database OUTPUT` is
+the ingest that a long run has done for it from time to time.
 """
 
+import contextlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -147,3 +150,8 @@ def _column(row: type[Row], name: str, texts: bool) -> str:
     if row is CallRow and name in ("messages", "reply", "reasoning"):
         return f"CASE WHEN keep_text THEN {name} END AS {name}"
     return name
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(StoreLocked):
+        ingest(Path(sys.argv[1]))

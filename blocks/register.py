@@ -22,11 +22,13 @@ file again changes nothing; a block of the same name is overwritten. `.env` of t
 """
 
 import asyncio
+import json
 import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,20 +73,42 @@ def blocks_of(text: str, source: str) -> dict[str, Block]:
     return blocks
 
 
-def blocks_from_environment(environment: Mapping[str, str]) -> dict[str, Block]:
+def blocks_from_environment(environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, Block]:
     """Return `results` and `default` (store, sandbox), and `model1`, `model2` where their servers are named.
 
-    A server's model is asked for with OPENAI_MODEL and OPENAI_MODEL_2; without them the endpoint is left out.
+    The model is OPENAI_MODEL (OPENAI_MODEL_2); without it, the one that the server lists. An endpoint whose model is
+    not to be found out is left out, and `warn` hears why.
     """
     blocks: dict[str, Block] = {"results": ResultsStore(), "default": Sandbox()}
     key = environment.get("OPENAI_API_KEY")
     for number, suffix in ((1, ""), (2, "_2")):
-        url, model = environment.get(f"OPENAI_API_BASE{suffix}"), environment.get(f"OPENAI_MODEL{suffix}")
-        if url and model:
-            blocks[f"model{number}"] = ModelEndpoint(
-                base_url=url, model=model, api_key=SecretStr(key) if key else None
-            )
+        url = environment.get(f"OPENAI_API_BASE{suffix}")
+        if not url:
+            continue
+        try:
+            endpoint = ModelEndpoint(base_url=url, model="", api_key=SecretStr(key) if key else None)
+        except ValidationError as problem:
+            raise UsageError(f"OPENAI_API_BASE{suffix}: {_first(problem)}") from None
+        model = environment.get(f"OPENAI_MODEL{suffix}")
+        listed = [model] if model else _listed(endpoint)
+        if len(listed) == 1:
+            blocks[f"model{number}"] = endpoint.model_copy(update={"model": listed[0]})
+        else:
+            found = f"lists {', '.join(listed)}" if listed else "does not say what it serves"
+            warn(f"model{number} is left out: {endpoint.base_url} {found}; set OPENAI_MODEL{suffix}")
     return blocks
+
+
+def _listed(endpoint: ModelEndpoint) -> list[str]:
+    """Ask a server for its models; none where it does not answer as it should."""
+    request = urllib.request.Request(
+        f"{endpoint.base_url}/models", headers={"Authorization": f"Bearer {endpoint.key}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return [str(model["id"]) for model in json.load(answer)["data"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 async def save(blocks: Mapping[str, Block]) -> list[str]:
@@ -108,9 +132,12 @@ def _block(kind: type[Block], fields: dict[str, Any], where: str) -> Block:
     try:
         return kind(**fields)
     except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{where}: {field}: {first['msg']}") from None
+        raise UsageError(f"{where}: {_first(problem)}") from None
+
+
+def _first(problem: ValidationError) -> str:
+    first = problem.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 def _key(fields: dict[str, Any], where: str) -> SecretStr | None:
@@ -152,7 +179,10 @@ def main(arguments: list[str] | None = None) -> int:
             raise UsageError("give a TOML file of blocks, or --from-env")
         if file is not None and not file.is_file():
             raise UsageError(f"{file}: there is no such file")
-        blocks = blocks_from_environment(os.environ) if file is None else blocks_of(file.read_text(), str(file))
+        if file is None:
+            blocks = blocks_from_environment(os.environ, lambda said: print(f"warning: {said}", file=sys.stderr))
+        else:
+            blocks = blocks_of(file.read_text(), str(file))
         with prefect_server():
             print("\n".join(asyncio.run(save(blocks))))
         return 0

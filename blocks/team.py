@@ -1,5 +1,7 @@
 """Team: which model serves which stage, as a Prefect Block."""
 
+from collections.abc import Iterable
+
 from prefect.blocks.core import Block
 from pydantic import Field
 
@@ -17,9 +19,13 @@ class Team(Block):
         default_factory=dict, description="Stage to model reference, or to one reference a try."
     )
 
-    def assignment(self) -> Assignment:
-        """Number the models by their first appearance, the default first."""
-        by_try = {stage: [said] if isinstance(said, str) else said for stage, said in self.stages.items()}
+    def assignment(self, stages: Iterable[str]) -> Assignment:
+        """Number the models of those stages that a strategy has, by their first appearance, the default first."""
+        by_try = {
+            stage: [said] if isinstance(said, str) else said
+            for stage, said in self.stages.items()
+            if stage in set(stages)
+        }
         models = list(dict.fromkeys([self.default, *(name for names in by_try.values() for name in names)]))
         return Assignment(
             models=tuple(models),

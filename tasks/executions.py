@@ -16,7 +16,7 @@ from rich.table import Table
 from blocks.errors import UsageError
 from blocks.records import ExecutionRow, RunRow, now
 from tasks.records import Problem
-from tasks.reporting.closing import close
+from tasks.reporting.closing import close, merging
 from tasks.reporting.log import append, start_log
 from tasks.reporting.summary import Summary
 from tasks.runs import OpenRun
@@ -44,7 +44,8 @@ async def execute(job: Job, work: Work, began: float) -> State[Any]:
         execution = start_rows(run, len(job.problems), name)
         status: Status = "interrupted"
         try:
-            failures = await work(job, run, console)
+            async with merging(run.output):
+                failures = await work(job, run, console)
             status = "incomplete" if failures else "done"
         finally:
             end_rows(run, execution, status, time.monotonic() - began)
@@ -55,7 +56,7 @@ async def execute(job: Job, work: Work, began: float) -> State[Any]:
 def _introduce(job: Job, run: OpenRun, console: Console) -> None:
     log = run.folder.path / "Log.txt" if job.options.store_log_in_file == "yes" else None
     if log is not None:
-        start_log(log, job.configuration.models)
+        start_log(log, job.configuration.references)
 
     def tell(text: str) -> None:
         if log is not None:

@@ -20,7 +20,7 @@ def stages_of(job: str) -> list[str]:
 
 def texts_of(job: str) -> dict[str, str]:
     """Return the text of every prompt of a strategy or job, by stage: a part of what makes two runs equal."""
-    return {stage: (FOLDER / job / f"{stage}.jinja").read_text() for stage in stages_of(job)}
+    return {stage: (FOLDER / job / f"{stage}.jinja").read_text(encoding="utf-8") for stage in stages_of(job)}
 
 
 @functools.cache

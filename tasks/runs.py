@@ -36,6 +36,7 @@ class Configuration(Record):
     strategy_hash: str
     prompts: dict[str, str]
     models: tuple[str, ...]
+    references: tuple[str, ...]
     pools: tuple[str, ...]
     stages: dict[str, tuple[int, ...]]
     language: str
@@ -46,7 +47,8 @@ class Configuration(Record):
 
     def digest(self) -> str:
         """The SHA-256 by which a Run-n is found again."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+        what = self.model_dump(exclude={"references"})
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
     def folder(self) -> Path:
         """Where its Run-n folders are, relative to the output folder."""

@@ -54,6 +54,7 @@ async def prepare_grading(options: Options, solutions: str) -> Grading:
         strategy_hash="",
         prompts={},
         models=(name,),
+        references=(solutions,),
         pools=(f"{solutions}@{digest}",),
         stages={},
         language="Python3",

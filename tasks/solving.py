@@ -94,7 +94,7 @@ async def prepare(options: Options) -> Job:
     name = module.__name__.rpartition(".")[2]
     dataset = load(options.dataset)
     problems = chosen(dataset, options)
-    assignment = await _assignment(options)
+    assignment = await _assignment(options, module.STAGES)
     unknown = sorted(assignment.stages.keys() - set(module.STAGES))
     if unknown:
         raise UsageError(f"strategy {name} has no stage {unknown[0]!r}; its stages are {', '.join(module.STAGES)}")
@@ -113,6 +113,7 @@ async def prepare(options: Options) -> Job:
         strategy_hash=_hash(inspect.getsource(module)),
         prompts={stage: _hash(text) for stage, text in prompts.texts_of(name).items()},
         models=tuple(model.name for model in models),
+        references=tuple(model.reference for model in models),
         pools=tuple(model.pool for model in models),
         stages=assignment.stages,
         language=language,
@@ -154,7 +155,7 @@ def chosen(dataset: Dataset, options: Options) -> tuple[Problem, ...]:
     return problems[: options.limit]
 
 
-async def _assignment(options: Options) -> Assignment:
+async def _assignment(options: Options, stages: tuple[str, ...]) -> Assignment:
     if options.model and options.model1:
         raise UsageError("--model and --model1 are one thing; give one of them")
     if options.team is None:
@@ -167,7 +168,7 @@ async def _assignment(options: Options) -> Assignment:
         raise UsageError(
             f"team {options.team!r}: no saved Team of that name; register it (python -m blocks.register FILE.toml)"
         ) from None
-    return team.assignment()
+    return team.assignment(stages)
 
 
 async def sandbox_of(options: Options) -> Sandbox:

@@ -178,8 +178,8 @@ def test_no_program(reply: str):
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param("```python\nx = (\n```\n" * 50_000, id="broken programs"),
-        pytest.param("```text\nx = (\n```\n" * 50_000, id="blocks of text"),
+        pytest.param("```python\nx = (\n```\n" * 30_000, id="broken programs"),
+        pytest.param("```text\nx = (\n```\n" * 30_000, id="blocks of text"),
         pytest.param("```python\nx = 1\n" * 60_000, id="fences that open and never close"),
         pytest.param('```python\n"""\n' + "```\nx\n" * 150_000, id="a docstring that never ends"),
         pytest.param(

@@ -22,9 +22,11 @@ BLOCK_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # Prefect's rule for the nam
 class Model(NamedTuple):
     """A model that a run may ask: its short name, its pool as written, and what serves it.
 
-    `pool` is part of every key of the call cache: the reference with its URL, or with the hash of its recorded file.
+    `reference` is what people are shown. `pool` is part of every key of the call cache: the reference with its URL,
+    or with the hash of its recorded file.
     """
 
+    reference: str
     name: str
     pool: str
     endpoint: ModelEndpoint | None
@@ -48,7 +50,8 @@ async def resolve(reference: str, *, number: int = 1, provider: str = "auto") ->
     if BLOCK_NAME.fullmatch(reference):
         block = await _saved(reference)
         if block is not None:
-            return Model(_last_part(block.model), f"{reference}={block.base_url}#{block.model}", block)
+            pool = f"{reference}={block.base_url}#{block.model}"
+            return Model(reference, _last_part(block.model), pool, block)
     base = (number == 2 and os.environ.get("OPENAI_API_BASE_2")) or os.environ.get("OPENAI_API_BASE")
     if not base:
         raise UsageError(
@@ -97,7 +100,7 @@ def _recorded(reference: str) -> Model:
         known = ", ".join(recording.models) or "no named model"
         raise UsageError(f"model {reference!r}: {path_text} has no replies of {name!r}; it has {known}")
     pool = f"{reference}@{recording.digest}"
-    return Model(_last_part(name) if name else path.stem, pool, None, recording, name or None)
+    return Model(reference, _last_part(name) if name else path.stem, pool, None, recording, name or None)
 
 
 def _at(url: str, model: str, provider: str) -> Model:
@@ -113,7 +116,7 @@ def _at(url: str, model: str, provider: str) -> Model:
         first = problem.errors(include_url=False, include_input=False)[0]
         said = f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
         raise UsageError(f"model {model!r}: {said}") from None
-    return Model(_last_part(model), f"{endpoint.base_url}#{model}", endpoint)
+    return Model(model, _last_part(model), f"{endpoint.base_url}#{model}", endpoint)
 
 
 async def _saved(name: str) -> ModelEndpoint | None:

@@ -7,12 +7,17 @@ beside others in one event loop pays none of that.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from blocks.records import Record
 from tasks.reporting.summary import Summary
+
+MERGE_SECONDS = 60.0
 
 
 class Closed(Record):
@@ -34,6 +39,27 @@ async def close(output: Path, folder: Path, run_id: str, statements: dict[str, s
     if process.returncode:
         raise RuntimeError(f"the run folder {folder} could not be written: {errors.decode(errors='replace').strip()}")
     return Closed.model_validate_json(said)
+
+
+@asynccontextmanager
+async def merging(output: Path) -> AsyncIterator[None]:
+    """Merge the spools into the store every MERGE_SECONDS while a run goes on, in a process of its own."""
+
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(MERGE_SECONDS)
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "blocks.database", str(output)), stderr=asyncio.subprocess.DEVNULL
+            )
+            await process.wait()
+
+    keeping = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
 
 
 def main(output: Path, folder: Path, run_id: str, statements: dict[str, str]) -> Closed:

@@ -26,10 +26,10 @@ def write_run_folder(output: Path, folder: Path, run_id: str, statements: dict[s
     with load_run(output, run_id) as run:
         summary = queries.summary(run, run_id)
         attempts = queries.calls_by_problem(run, run_id)
-        about = About(**queries.row(run, "SELECT models, language, samples FROM runs WHERE run_id = ?", run_id))
+        about = _about(run, run_id)
         fresh = _fresh_executions(run, run_id)
     _write(folder / "summary.json", summary.model_dump_json(indent=2) + "\n")
-    _write(folder / "Summary.txt", summary_text(summary, attempts, tuple(about.models)))
+    _write(folder / "Summary.txt", summary_text(summary, attempts, about.references))
     _write(folder / "REPORT.txt", report_text(summary, attempts))
     stale = {
         (attempt["problem_id"], attempt["sample"])
@@ -46,8 +46,15 @@ class About(NamedTuple):
     """What the shape of a run folder depends on."""
 
     models: list[str]
+    references: tuple[str, ...]
     language: str
     samples: int
+
+
+def _about(run: duckdb.DuckDBPyConnection, run_id: str) -> About:
+    found = queries.row(run, "SELECT models, language, samples, configuration FROM runs WHERE run_id = ?", run_id)
+    references = json.loads(found.pop("configuration")).get("references") or found["models"]
+    return About(references=tuple(references), **found)
 
 
 def _fresh_executions(run: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:
@@ -92,7 +99,10 @@ def _write_texts(
 
 
 def summary_text(summary: Summary, attempts: list[dict[str, Any]], models: tuple[str, ...]) -> str:
-    """Summary.txt: totals, averages, and how many calls the solved and the unsolved took."""
+    """Summary.txt: totals, averages, and how many calls the solved and the unsolved took.
+
+    `models` are the references as given, Model 1 first.
+    """
     calls = [attempt["api_calls"] for attempt in attempts]
     seconds = [attempt["seconds"] or 0.0 for attempt in attempts]
     count = max(1, len(attempts))

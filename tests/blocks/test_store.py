@@ -20,8 +20,6 @@ from blocks.database import TABLES, StoreLocked, connect, ingest, load_run
 from blocks.migrations import MIGRATIONS
 from blocks.records import AttemptRow, CallRow, ExecutionRow, Message, ProgramRow, Row, RunRow, TestRow
 from blocks.spool import SEGMENT_BYTES, Spool, read_line, read_lines, spool_folder, store_file
-from blocks.store import ResultsStore
-from blocks.store import main as store_command
 
 CHECKOUT = Path(__file__).parents[2]
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -289,6 +287,8 @@ def test_a_run_is_loaded_by_itself(tmp_path: Path):
 
 
 def test_the_block_ingests_its_folder(tmp_path: Path):
+    from blocks.store import ResultsStore  # Prefect takes a second, which the child processes need not wait
+
     spooled(tmp_path, attempt())
     assert ResultsStore(folder=str(tmp_path)).ingest().rows == 1
 
@@ -434,15 +434,17 @@ def test_ingest_by_hand(tmp_path: Path):
 def test_a_command_that_cannot_be_run_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
 ):
+    from blocks.store import main
+
     missing = tmp_path / "missing"
-    assert store_command([argument.format(missing=missing) for argument in arguments]) == 2
+    assert main([argument.format(missing=missing) for argument in arguments]) == 2
     said = capsys.readouterr()
     assert named in said.err
     assert len(said.err.splitlines()) == 1
     assert not missing.exists()
 
 
-@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("turn", range(3))
 def test_a_writer_that_is_killed_loses_no_whole_line(tmp_path: Path, turn: int):
     script = """
 spool = Spool(output, "run", "killed")

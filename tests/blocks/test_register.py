@@ -1,0 +1,85 @@
+"""`python -m blocks.register` against a real Prefect server: TOML, the environment, .env, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SMALL, Run, solving
+from tests.test_solve import recorded_server, summary_of
+
+
+def test_blocks_from_toml_serve_a_run(flow: Run, tmp_path: Path) -> None:
+    with recorded_server(SMALL) as url:
+        file = tmp_path / "blocks.toml"
+        file.write_text(f"""
+[endpoints.tiny]
+base_url = "{url}"
+model = "small"
+input_price = 1.0
+output_price = 2.0
+
+[teams.alone]
+default = "tiny"
+stages = {{ debugging = ["tiny", "tiny"] }}
+
+[sandboxes.strict]
+cpu_seconds = 2.0
+""")
+        for _ in range(2):  # registering twice changes nothing
+            registered = flow("-m", "blocks.register", file)
+            assert registered.returncode == 0, registered.stderr
+            assert registered.stdout.splitlines() == ["ModelEndpoint tiny", "Team alone", "Sandbox strict"]
+        arguments = [each for each in solving(tmp_path / "out", large=False) if "model1" not in str(each)]
+        arguments.remove(f"recorded:{SMALL}")
+        ended = flow(*arguments, "--team", "alone", "--sandbox", "strict", "--limit", "1", "--strategy", "direct")
+    assert ended.returncode == 0, ended.stderr
+    summary = summary_of(next((tmp_path / "out").glob("problems/direct/small/*/Run-1")))
+    assert summary["api_calls"] == 1
+    tokens = summary["prompt_tokens"], summary["completion_tokens"]
+    assert summary["cost_usd"] == pytest.approx((tokens[0] + 2 * tokens[1]) / 1e6)
+
+
+def test_a_dot_env_names_the_servers(flow: Run, tmp_path: Path) -> None:
+    with recorded_server(SMALL) as url:
+        (tmp_path / ".env").write_text(f'OPENAI_API_BASE="{url}"\nOPENAI_API_BASE_2={url}\nOPENAI_API_KEY=EMPTY\n')
+        registered = flow("-m", "blocks.register", "--from-env", cwd=tmp_path)
+        assert registered.returncode == 0, registered.stderr
+        assert "ModelEndpoint model1" in registered.stdout
+        assert "ModelEndpoint model2" in registered.stdout
+        ended = flow(
+            *solving(tmp_path / "out", "--limit", "1", "--strategy", "direct", model1="/path/to/small", large=False),
+            cwd=tmp_path,
+        )
+    assert ended.returncode == 0, ended.stderr
+    assert next((tmp_path / "out").glob("problems/direct/small/*/Run-1")).is_dir()
+
+
+REFUSED = {
+    "a key in the file": ('[endpoints.a]\nbase_url = "http://h/v1"\nmodel = "m"\napi_key = "sk-1"', "api_key_env"),
+    "an unset variable": ('[endpoints.a]\nbase_url = "http://h/v1"\nmodel = "m"\napi_key_env = "NOT_SET"', "NOT_SET"),
+    "an unknown field": ('[endpoints.a]\nbase_url = "http://h/v1"\nmodle = "m"', "modle"),
+    "a missing field": ('[endpoints.a]\nmodel = "m"', "base_url"),
+    "a URL that is none": ('[endpoints.a]\nbase_url = "h/v1"\nmodel = "m"', "not an http(s) URL"),
+    "a name against the rule": ('[endpoints.Big_One]\nbase_url = "http://h/v1"\nmodel = "m"', "Big_One"),
+    "a name twice": ('[endpoints.a]\nbase_url = "http://h/v1"\nmodel = "m"\n[teams.a]\ndefault = "a"', "teams.a"),
+    "an unknown section": ('[engines.a]\nmodel = "m"', "engines"),
+    "no TOML": ("[endpoints", "not TOML"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_file_at_fault_is_refused_in_one_line(flow: Run, tmp_path: Path, what: str) -> None:
+    text, named = REFUSED[what]
+    file = tmp_path / "blocks.toml"
+    file.write_text(text)
+    ended = flow("-m", "blocks.register", file)
+    assert ended.returncode == 2, ended.stdout
+    assert len(ended.stderr.splitlines()) == 1
+    assert str(file) in ended.stderr
+    assert named in ended.stderr
+
+
+def test_it_wants_a_file_or_the_environment(flow: Run) -> None:
+    ended = flow("-m", "blocks.register")
+    assert ended.returncode == 2
+    assert "--from-env" in ended.stderr
