@@ -9,6 +9,7 @@ Prefect's own temporary one. Everything listens on loopback.
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -51,6 +52,8 @@ def prefect_server() -> Iterator[str | None]:
         temporary_settings,
     )
 
+    # At its end a short flow waits a moment for its last events to be sent, which Prefect warns of.
+    logging.getLogger("prefect._internal").setLevel(logging.ERROR)
     settings: dict[Any, Any] = {}
     if "PREFECT_LOGGING_LEVEL" not in os.environ:
         settings[PREFECT_LOGGING_LEVEL] = "WARNING"

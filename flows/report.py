@@ -21,7 +21,7 @@ from blocks.database import StoreLocked
 from blocks.errors import UsageError
 from tasks.command_line import Command, main
 from tasks.reporting.markdown import write_page
-from tasks.reporting.queries import find_run, open_store, run_about
+from tasks.reporting.store_queries import find_run, open_store, run_about
 from tasks.reporting.tables import Column, Page, Table, run_page, runs_page, shown
 
 LATEST = "latest"

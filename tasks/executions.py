@@ -37,6 +37,7 @@ async def execute(job: Job, work: Work, began: float) -> State[Any]:
     logger.setLevel(logging.INFO)  # for the logs in Prefect's UI; the terminal has its progress
     logger.propagate = False
     logging.getLogger("prefect.task_runs").propagate = False  # tracebacks of failed attempts go to the UI alone
+    logging.getLogger("prefect.flow_runs").addFilter(_is_news)
     console = Console()
     async with job.open() as run:
         name = await _name_flow_run(job, run)
@@ -51,6 +52,11 @@ async def execute(job: Job, work: Work, began: float) -> State[Any]:
             end_rows(run, execution, status, time.monotonic() - began)
         summary = await close_execution(run, job.problems, console)
     return _verdict(run, summary, failures)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out the line that says the flow run's final state again: the command's last line does."""
+    return not record.getMessage().startswith("Finished in state")
 
 
 def _introduce(job: Job, run: OpenRun, console: Console) -> None:

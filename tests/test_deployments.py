@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import CHECKOUT, LARGE, SMALL, until
-from tests.test_solve import RUN, recorded_server, rows, stats, summary_of
-
-PREFECT = str(Path(sys.executable).with_name("prefect"))
+from tests.conftest import LARGE, SMALL
+from tests.processes import CHECKOUT, PREFECT, recorded_server, stats, until
+from tests.test_solve import RUN, rows, summary_of
 
 
 @pytest.fixture(scope="module")

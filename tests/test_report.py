@@ -20,7 +20,7 @@ from blocks.records import AttemptRow, CallRow, ExecutionRow, Message, ProgramRo
 from blocks.spool import Spool, store_file
 from flows import report as flow_file
 from flows.report import print_page
-from tasks.reporting import queries
+from tasks.reporting import queries, store_queries
 from tasks.reporting.markdown import escaped, page_markdown, write_page
 from tasks.reporting.tables import Column, Page, Table, run_page, runs_page, shown
 
@@ -173,7 +173,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(output: Path):
-    with queries.open_store(output).db as db:
+    with store_queries.open_store(output).db as db:
         yield db
 
 
@@ -267,7 +267,7 @@ def test_many_unsolved_problems_are_cut(tmp_path):
         for _ in range(number % 20):
             rows.call(f"P/{number}", "coding", 1)
     rows.spool.close()
-    with queries.open_store(tmp_path).db as db:
+    with store_queries.open_store(tmp_path).db as db:
         page = run_page(db, RUN)
     [row] = table_of(page, "Outcomes")
     assert row["not solved"].startswith("P/0, P/1, P/2,")
@@ -302,7 +302,7 @@ def test_rounds_that_are_alike_share_a_row(tmp_path):
         rows.program("P/1", number, 0, 2, number)
     rows.attempt("P/1", False, "wrong_answer")
     rows.spool.close()
-    with queries.open_store(tmp_path).db as db:
+    with store_queries.open_store(tmp_path).db as db:
         rounds = table_of(run_page(db, RUN), "Rounds")
     assert [(each["round"], each["programs"]) for each in rounds] == [("0 to 28, each", 1), ("29", 1)]
 
@@ -324,7 +324,7 @@ def test_recorded_replies_are_marked_everywhere(store, tmp_path):
     rows.call("P/1", "coding", 1, recorded=True)
     rows.call("P/1", "coding", 2)
     rows.spool.close()
-    with queries.open_store(tmp_path).db as db:
+    with store_queries.open_store(tmp_path).db as db:
         partly = run_page(db, RUN)
     assert partly.marks == ("recorded replies: 1 of 2, the others came from a model",)
     assert "Models (partly recorded)" in [table.title for table in partly.tables]
@@ -345,8 +345,8 @@ def test_a_run_without_any_attempt_yet(tmp_path):
     begun = Writer(tmp_path, OTHER)  # killed between its first row and its second
     begun.run(["small"], problems=3)
     begun.spool.close()
-    with queries.open_store(tmp_path).db as db:
-        assert queries.run_ids(db) == [RUN]
+    with store_queries.open_store(tmp_path).db as db:
+        assert store_queries.run_ids(db) == [RUN]
         db_page, all_page = run_page(db, RUN), runs_page(db)
     said = facts_of(db_page, "Summary")
     assert (said["problems"], said["accuracy"], said["last execution"]) == ("0, of 3 asked for", "unknown", "unknown")
@@ -432,25 +432,25 @@ def test_a_page_is_written_whole(store, tmp_path):
 
 
 def test_a_run_is_found_by_latest_id_or_its_beginning(store):
-    assert queries.find_run(store, "latest") == OTHER
-    assert queries.find_run(store, RUN) == RUN
-    assert queries.find_run(store, "AAAA1") == RUN
+    assert store_queries.find_run(store, "latest") == OTHER
+    assert store_queries.find_run(store, RUN) == RUN
+    assert store_queries.find_run(store, "AAAA1") == RUN
     for wanted, said in (("aaaa", "2 runs"), ("zz", "no such run"), ("", "no such run"), ("%", "no such run")):
         with pytest.raises(UsageError, match=said):
-            queries.find_run(store, wanted)
+            store_queries.find_run(store, wanted)
 
 
 def test_bad_stores_are_usage_errors(tmp_path):
     with pytest.raises(UsageError, match="no store here"):
-        queries.open_store(tmp_path)
+        store_queries.open_store(tmp_path)
     assert not list(tmp_path.iterdir())
     store_file(tmp_path).write_text("no database, but a line of text\n" * 20)
     with pytest.raises(UsageError, match="not a store that can be read"):
-        queries.open_store(tmp_path)
+        store_queries.open_store(tmp_path)
     empty = tmp_path / "empty"
     Spool(empty, RUN, "first").folder.mkdir(parents=True)
-    with queries.open_store(empty).db as db, pytest.raises(UsageError, match="holds no run yet"):
-        queries.find_run(db, "latest")
+    with store_queries.open_store(empty).db as db, pytest.raises(UsageError, match="holds no run yet"):
+        store_queries.find_run(db, "latest")
 
 
 def test_a_store_that_another_process_holds(output, tmp_path):
@@ -461,19 +461,19 @@ def test_a_store_that_another_process_holds(output, tmp_path):
         if run_id == RUN:
             ingest(tmp_path)
     with held(tmp_path, read_only=True):
-        store = queries.open_store(tmp_path)
+        store = store_queries.open_store(tmp_path)
         with store.db as db:
-            assert queries.run_ids(db) == [RUN]
+            assert store_queries.run_ids(db) == [RUN]
         assert store.notice is not None
         assert "held open by another process" in store.notice
     with held(tmp_path, read_only=False):
         with pytest.raises(StoreLocked):
-            queries.open_store(tmp_path)
+            store_queries.open_store(tmp_path)
         done = report("--output", str(tmp_path))
         assert (done.returncode, done.stdout) == (1, "")
         assert re.fullmatch(r".*consort.duckdb is held open by another process; close it .*\n", done.stderr)
-    with queries.open_store(tmp_path).db as db:
-        assert sorted(queries.run_ids(db)) == [RUN, OTHER]
+    with store_queries.open_store(tmp_path).db as db:
+        assert sorted(store_queries.run_ids(db)) == [RUN, OTHER]
 
 
 def test_bad_input_is_one_line_and_exit_2(tmp_path):
@@ -497,7 +497,7 @@ def test_the_flow_prints_writes_and_leaves_an_artifact(output, flow, environment
         assert done.returncode == 0, done.stderr
         path = output / "report" / f"{name}.md"
         assert f"report: {path}" in done.stdout
-        with queries.open_store(output).db as db:
+        with store_queries.open_store(output).db as db:
             page = run_page(db, RUN) if name == RUN[:8] else runs_page(db)
         assert terminal(page) in done.stdout
         assert path.read_text() == page_markdown(page) == artifact(environment["PREFECT_API_URL"], f"report-{name}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run, solving
-from tests.test_solve import post
+from tests.processes import get, post
 
 KEY = "sk-planted-9f8e7d6c5b4a-secret"
 
@@ -81,7 +81,7 @@ def test_a_planted_key_appears_nowhere(
     assert by_block.returncode == 2  # every endpoint refused its key
     assert "set the endpoint's key" in by_block.stderr
     assert by_url.returncode == 2
-    assert read(f"{echo.removesuffix('/v1')}/seen") == f'["Bearer {KEY}"]'
+    assert get(f"{echo.removesuffix('/v1')}/seen") == [f"Bearer {KEY}"]
 
     said = [registered, by_block, by_url]
     assert not [each for each in said if KEY in each.stdout + each.stderr]
@@ -94,11 +94,3 @@ def test_a_planted_key_appears_nowhere(
         answer = str(post(f"{api}/{what}/filter", {}))
         assert answer != "[]"
         assert KEY not in answer, what
-
-
-def read(url: str) -> str:
-    import urllib.request
-
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        text: str = answer.read().decode()
-        return text

@@ -6,17 +6,15 @@ import random
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from tests.conftest import CHECKOUT, LARGE, SAMPLES, SMALL, Run, solving, until
+from tests.conftest import LARGE, SAMPLES, SMALL, Run, solving
+from tests.processes import CHECKOUT, post, recorded_server, stats, until
 
 RUN = Path("problems/codesim/small+large/Python3-0.0-0.95-1/Run-1")
 HUMANEVAL = "humaneval_codesim_gpt-oss-120b"
@@ -59,29 +57,6 @@ def folder_of(run: Path) -> dict[str, object]:
             call["seconds"] = call["ttft"] = None
         files[str(path.relative_to(run))] = history
     return files
-
-
-@contextmanager
-def recorded_server(*arguments: object) -> Iterator[str]:
-    """The recorded-reply server in a process of its own; yields its URL."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tasks.models.recorded", *map(str, arguments), "--port", "0"],
-        cwd=CHECKOUT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def stats(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url.removesuffix("/v1") + "/stats", timeout=10) as answer:
-        counted: dict[str, Any] = json.load(answer)
-        return counted
 
 
 @pytest.fixture(scope="module")
@@ -444,9 +419,3 @@ def test_one_problem_alone_has_a_task_run_a_stage(flow: Run, tmp_path: Path, env
     assert names[:4] == ["planning 1", "simulation 1", "coding 1", "tests 1"]
     assert names[-1] == "hidden tests 1"
     assert {"debugging 1", "debugging 2", "debugging 3", "tests 4"} <= set(names)
-
-
-def post(url: str, body: dict[str, Any]) -> Any:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)

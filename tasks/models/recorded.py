@@ -11,39 +11,30 @@ as paid for; every other answer to a completion is an error.
 
 import asyncio
 import contextlib
-import ipaddress
-import logging
 import secrets
 import signal
-import socket
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 import cyclopts
-import orjson
-import uvicorn
 from pydantic import BaseModel, JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from blocks.records import Record
-from tasks.models.recording import CallKey, Chosen, RecordedReply, Recording, Replies, load
+from tasks.models.loopback import listen, running
+from tasks.models.recording import CallKey, Chosen, Recording, Replies, load
+from tasks.models.wire import Answer, Fields, Frame, Settings, cut_short, document, frames, pace, send, whole
 
 OWNER = "consort-recorded"
 PROBLEM, STAGE, ORDINAL = "X-Consort-Problem", "X-Consort-Stage", "X-Consort-Ordinal"
-TTFT_SHARE = 0.1  # of the latency, where a record gives no ttft
-SECONDS_A_PIECE = 0.05
-MOST_PIECES = 64
-Fields = dict[str, JsonValue]
 
 
 @contextlib.asynccontextmanager
@@ -71,9 +62,9 @@ async def serve(
     if latency is not None and ttft is not None and ttft > latency:
         raise ValueError("ttft is above latency; raise latency or lower ttft")
     server = RecordedServer(recording, model, settings)
-    with _listen(host, port) as listener:
+    with listen(host, port) as listener:
         server.url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/v1"
-        async with _running(application(server), listener):
+        async with running(application(server), listener):
             yield server
 
 
@@ -93,15 +84,6 @@ def key_headers(problem_id: str, stage: str, ordinal: int) -> dict[str, str]:
     return {PROBLEM: quote(problem_id), STAGE: quote(stage), ORDINAL: str(ordinal)}
 
 
-class Settings(NamedTuple):
-    """What stands in for the records' own timing, None where theirs holds; and the key to ask for."""
-
-    latency: float | None
-    ttft: float | None
-    pieces: int | None
-    api_key: str | None
-
-
 class Stats(Record):
     """Answers to completions so far, by requested model ("" where a request was not understood)."""
 
@@ -109,22 +91,6 @@ class Stats(Record):
     errors: dict[str, int]
     total_replies: int
     total_errors: int
-
-
-class Frame(NamedTuple):
-    """Bytes to send, and when, in seconds after the request."""
-
-    at: float
-    data: bytes
-
-
-class Answer(NamedTuple):
-    """What goes over the wire. `cut` ends it by closing the connection in the middle."""
-
-    status: int
-    headers: Mapping[str, str]
-    frames: tuple[Frame, ...]
-    cut: bool = False
 
 
 class RecordedServer:
@@ -173,7 +139,7 @@ async def _complete(server: RecordedServer, http: Request) -> ASGIApp:
     begun = asyncio.get_running_loop().time()
     answer = _answer(server, await http.body(), http.headers)
     answer = answer._replace(headers={"x-request-id": server.request_id(), **answer.headers})
-    return partial(_send, answer, begun)
+    return partial(send, answer, begun)
 
 
 def _answer(server: RecordedServer, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -213,14 +179,7 @@ def _one_line(error: ValueError) -> str:
 
 
 def _error(status: int, code: str, message: str) -> Answer:
-    return _document(status, {"error": {"message": message, "type": code, "param": None, "code": code}})
-
-
-def _document(status: int, body: JsonValue, at: float = 0.0) -> Answer:
-    """A whole answer at once: text as it stands, anything else as JSON."""
-    kind = "text/plain; charset=utf-8" if isinstance(body, str) else "application/json"
-    data = body.encode() if isinstance(body, str) else orjson.dumps(body)
-    return Answer(status, {"content-type": kind, "content-length": str(len(data))}, (Frame(at, data),))
+    return document(status, {"error": {"message": message, "type": code, "param": None, "code": code}})
 
 
 def _denied(server: RecordedServer, headers: Mapping[str, str]) -> Answer | None:
@@ -235,7 +194,7 @@ def _spent(server: RecordedServer, model: str) -> Answer | None:
     script = server.recording.quota
     if script is None or server.given[model] < script.quota.get(model, sys.maxsize):
         return None
-    return _document(script.spent.status, script.spent.body)
+    return document(script.spent.status, script.spent.body)
 
 
 def _last_user_message(asked: ChatRequest) -> str:
@@ -254,188 +213,36 @@ def _unanswered(server: RecordedServer, key: CallKey) -> str:
 def _recorded(server: RecordedServer, asked: ChatRequest, chosen: Chosen) -> Answer:
     """The chosen record as it goes over the wire."""
     position, reply = chosen
-    pace, status = _pace(reply, server.settings), reply.status or 200
+    paced, status = pace(reply, server.settings), reply.status or 200
     name = f"chatcmpl-recorded-{position + 1}"
     about: Fields = {"id": name, "created": server.created, "model": reply.model or asked.model}
     if status >= 400 or reply.body is not None:
         usual: JsonValue = {"error": {"message": f"recorded failure, status {status}"}}
-        answer = _document(status, usual if reply.body is None else reply.body, pace.latency)
-        answer = _cut_short(answer, reply.disconnect_after)
+        answer = document(status, usual if reply.body is None else reply.body, paced.latency)
+        answer = cut_short(answer, reply.disconnect_after)
     elif asked.stream:
         usage = bool(asked.stream_options and asked.stream_options.include_usage)
         cached = (position, asked.model, usage)
         if cached not in server.frames:
-            server.frames[cached] = _frames(reply, about, pace, usage)
+            server.frames[cached] = frames(reply, about, paced, usage)
         kind = {"content-type": "text/event-stream"}
         answer = Answer(status, kind, server.frames[cached], cut=reply.disconnect_after is not None)
     else:
-        answer = _document(status, _whole(reply, about), pace.latency)
-        answer = _cut_short(answer, reply.disconnect_after)
+        answer = document(status, whole(reply, about), paced.latency)
+        answer = cut_short(answer, reply.disconnect_after)
     own = {name.lower(): str(value) for name, value in reply.headers.items()}
     return answer._replace(headers={**answer.headers, **own})
-
-
-def _cut_short(answer: Answer, characters: int | None) -> Answer:
-    if characters is None:
-        return answer
-    ((at, data),) = answer.frames
-    return answer._replace(frames=(Frame(at, data[: min(characters, len(data) - 1)]),), cut=True)
-
-
-class Pace(NamedTuple):
-    """Seconds to the first and to the last byte of text, and the number of pieces it comes in."""
-
-    ttft: float
-    latency: float
-    pieces: int
-
-
-def _pace(reply: RecordedReply, settings: Settings) -> Pace:
-    latency = reply.latency if settings.latency is None else settings.latency
-    ttft = latency * TTFT_SHARE if reply.ttft is None else min(reply.ttft, latency)
-    if settings.ttft is not None:
-        ttft, latency = settings.ttft, max(settings.ttft, latency)
-    usual = max(1, min(MOST_PIECES, round(latency / SECONDS_A_PIECE))) if latency else 2
-    return Pace(ttft, latency, settings.pieces or usual)
-
-
-def _frames(reply: RecordedReply, about: Fields, pace: Pace, with_usage: bool) -> tuple[Frame, ...]:
-    """A stream's events, from ttft to latency; what is due at one time goes out in one write."""
-
-    def event(delta: Fields, finish_reason: str | None = None) -> bytes:
-        choice: JsonValue = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-        return _event({**about, "object": "chat.completion.chunk", "choices": [choice]})
-
-    pieces = [("reasoning_content", piece) for piece in _split(reply.reasoning or "", pace.pieces)]
-    pieces += [("content", piece) for piece in _split(reply.content or "", pace.pieces)]
-    events = [(pace.ttft, event({"role": "assistant", "content": ""}))]
-    left = sys.maxsize if reply.disconnect_after is None else reply.disconnect_after
-    for step, (kind, piece) in enumerate(pieces):
-        share = step / max(1, len(pieces) - 1)
-        if left > 0:
-            events.append((pace.ttft * (1 - share) + pace.latency * share, event({kind: piece[:left]})))
-        left -= len(piece)
-    if reply.disconnect_after is None:
-        events.append((pace.latency, event({}, reply.finish_reason)))
-        if with_usage and (usage := _usage(reply)):
-            chunk: Fields = {"object": "chat.completion.chunk", "choices": [], "usage": usage}
-            events.append((pace.latency, _event({**about, **chunk})))
-        events.append((pace.latency, b"data: [DONE]\n\n"))
-    together = groupby(events, key=lambda due: due[0])
-    return tuple(Frame(at, b"".join(data for _, data in due)) for at, due in together)
-
-
-def _event(chunk: Fields) -> bytes:
-    return b"data: " + orjson.dumps(chunk) + b"\n\n"
-
-
-def _split(text: str, pieces: int) -> list[str]:
-    count = min(pieces, len(text))
-    return [text[len(text) * i // count : len(text) * (i + 1) // count] for i in range(count)]
-
-
-def _usage(reply: RecordedReply) -> Fields | None:
-    prompt, completion = reply.prompt_tokens, reply.completion_tokens
-    if prompt is None or completion is None:
-        return None
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-
-
-def _whole(reply: RecordedReply, about: Fields) -> Fields:
-    """The reply as one chat completion."""
-    message: Fields = {"role": "assistant", "content": reply.content or ""}
-    if reply.reasoning:
-        message["reasoning_content"] = reply.reasoning
-    choice: JsonValue = {"index": 0, "message": message, "finish_reason": reply.finish_reason}
-    whole: Fields = {**about, "object": "chat.completion", "choices": [choice]}
-    usage = _usage(reply)
-    return {**whole, "usage": usage} if usage else whole
-
-
-async def _send(answer: Answer, begun: float, scope: Scope, receive: Receive, send: Send) -> None:
-    """The answer as an ASGI response, by hand: Starlette's own have no way to stop in the middle."""
-    loop = asyncio.get_running_loop()
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-    last = len(answer.frames) - 1
-    for number, (at, data) in enumerate(answer.frames):
-        wait = begun + at - loop.time() if at else 0.0
-        if wait > 0:
-            await asyncio.sleep(wait)
-        if number == 0:
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        # A response that its application leaves unfinished makes uvicorn close the connection.
-        await send({"type": "http.response.body", "body": data, "more_body": answer.cut or number < last})
 
 
 async def _models(server: RecordedServer, http: Request) -> ASGIApp:
     rows: JsonValue = [
         {"id": model, "object": "model", "created": server.created, "owned_by": OWNER} for model in server.models
     ]
-    return partial(_send, _denied(server, http.headers) or _document(200, {"object": "list", "data": rows}), 0.0)
+    return partial(send, _denied(server, http.headers) or document(200, {"object": "list", "data": rows}), 0.0)
 
 
 async def _stats(server: RecordedServer, http: Request) -> ASGIApp:
-    return partial(_send, _document(200, server.stats.model_dump()), 0.0)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
-        raise ValueError(f"host '{host}' is not on loopback; use 127.0.0.1 or ::1")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named asyncio turns Nagle's algorithm off: a stream would else stand still for 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        problem = f"port {port} of {host} cannot be used ({error.strerror})"
-        raise OSError(f"{problem}; choose another") from error
-    return listener
-
-
-@contextlib.asynccontextmanager
-async def _running(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
-    """uvicorn without its main loop and signal handlers, which are the caller's; its loggers are silenced.
-
-    No keep-alive limit: a client that computes for a while would lose the race for its idle connection.
-    """
-    config = uvicorn.Config(
-        app,
-        interface="asgi3",
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        log_level=logging.CRITICAL + 1,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=86400,
-    )
-    config.load()
-    engine = uvicorn.Server(config)
-    engine.lifespan = config.lifespan_class(config)
-    await engine.startup(sockets=[listener])
-    try:
-        yield
-    finally:
-        await _stop(engine)
-
-
-async def _stop(engine: uvicorn.Server) -> None:
-    """Cut what is open, and wait until nothing of it is left in the event loop."""
-    for server in engine.servers:
-        server.close()
-    await asyncio.sleep(0)  # a connection that was just accepted appears
-    for connection in list(engine.server_state.connections):
-        connection.transport.abort()
-    replying = list(engine.server_state.tasks)
-    for task in replying:
-        task.cancel()
-    await asyncio.gather(*replying, return_exceptions=True)
-    await asyncio.sleep(0)  # transports close in the loop's next turn
+    return partial(send, document(200, server.stats.model_dump()), 0.0)
 
 
 def main(

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import duckdb
 
-from tasks.reporting import queries
+from tasks.reporting import queries, store_queries
 from tasks.reporting.summary import Summary
 
 Kind = Literal["text", "figure", "count", "usd", "seconds", "percent", "time", "bar"]
@@ -73,8 +73,8 @@ class Replies(NamedTuple):
 def run_page(db: duckdb.DuckDBPyConnection, run_id: str) -> Page:
     """One run: what it is, what came of it, and what it took."""
     summary = queries.summary(db, run_id)
-    about = queries.run_about(db, run_id)
-    times = queries.reply_times(db, run_id)
+    about = store_queries.run_about(db, run_id)
+    times = store_queries.reply_times(db, run_id)
     attempts = queries.calls_by_problem(db, run_id)
     names = tuple(summary.models)
     replies = _replies(times)
@@ -82,18 +82,18 @@ def run_page(db: duckdb.DuckDBPyConnection, run_id: str) -> Page:
         _summary(summary, about.problems),
         _models(summary),
         _latency(times, names),
-        _stages(queries.stage_use(db, run_id), names),
+        _stages(store_queries.stage_use(db, run_id), names),
         _outcomes(attempts),
-        _errors(queries.attempt_errors(db, run_id, ERRORS), sum(each["error_kind"] is not None for each in attempts)),
-        _failed_calls(queries.failed_calls(db, run_id), names),
+        _errors(store_queries.attempt_errors(db, run_id, ERRORS), sum(bool(each["error_kind"]) for each in attempts)),
+        _failed_calls(store_queries.failed_calls(db, run_id), names),
         _calls(attempts),
-        _rounds(queries.rounds(db, run_id)),
+        _rounds(store_queries.rounds(db, run_id)),
     )
     title = f"{summary.strategy} on {summary.dataset}, {' + '.join(names)}"
     marks = [replies.mark, "mixed models: one pool was served by different models" if summary.mixed_models else ""]
     tables = (
         _about(run_id, about, names),
-        _executions(queries.executions(db, run_id)),
+        _executions(store_queries.executions(db, run_id)),
         *(_marked(table, replies) for table in told if table.rows),
     )
     return Page(title, tuple(mark for mark in marks if mark), tables)
@@ -102,11 +102,11 @@ def run_page(db: duckdb.DuckDBPyConnection, run_id: str) -> Page:
 def runs_page(db: duckdb.DuckDBPyConnection) -> Page:
     """Every run of the store as one table, the one that was worked on last first."""
     rows, recorded = [], 0
-    for run_id in queries.run_ids(db):
+    for run_id in store_queries.run_ids(db):
         summary = queries.summary(db, run_id)
-        asked = queries.run_about(db, run_id).problems
-        executions = queries.executions(db, run_id)
-        replies = _replies(queries.reply_times(db, run_id))
+        asked = store_queries.run_about(db, run_id).problems
+        executions = store_queries.executions(db, run_id)
+        replies = _replies(store_queries.reply_times(db, run_id))
         recorded += bool(replies.recorded)
         rows.append(_run_row(summary, asked, executions[-1].status if executions else None, replies))
     columns = (
@@ -172,7 +172,7 @@ def _run_row(summary: Summary, asked: int, status: str | None, replies: Replies)
     )
 
 
-def _replies(times: list[queries.ReplyTimes]) -> Replies:
+def _replies(times: list[store_queries.ReplyTimes]) -> Replies:
     return Replies(sum(each.replies for each in times), sum(each.recorded for each in times))
 
 
@@ -187,7 +187,7 @@ def _facts(title: str, facts: Iterable[tuple[str, str]], note: str = "") -> Tabl
     return Table(title, (Column(""), Column("")), tuple(facts), note)
 
 
-def _about(run_id: str, about: queries.RunAbout, names: tuple[str, ...]) -> Table:
+def _about(run_id: str, about: store_queries.RunAbout, names: tuple[str, ...]) -> Table:
     configuration: dict[str, Any] = json.loads(about.configuration)
     pools = configuration.get("pools") or []
     limit = configuration.get("max_tokens")
@@ -220,7 +220,7 @@ def _about(run_id: str, about: queries.RunAbout, names: tuple[str, ...]) -> Tabl
     return _facts("Run", facts)
 
 
-def _executions(executions: list[queries.Execution]) -> Table:
+def _executions(executions: list[store_queries.Execution]) -> Table:
     columns = (
         Column("execution"),
         Column("status"),
@@ -290,7 +290,7 @@ def _models(summary: Summary) -> Table:
     return Table("Models", columns, rows, _without_usage(summary.calls_without_usage))
 
 
-def _latency(times: list[queries.ReplyTimes], names: tuple[str, ...]) -> Table:
+def _latency(times: list[store_queries.ReplyTimes], names: tuple[str, ...]) -> Table:
     columns = (
         Column("model"),
         Column("replies", "count"),
@@ -317,7 +317,7 @@ def _latency(times: list[queries.ReplyTimes], names: tuple[str, ...]) -> Table:
     return Table("Latency", columns, rows, "In seconds; TTFT is the time to the first token.")
 
 
-def _stages(stages: list[queries.StageUse], names: tuple[str, ...]) -> Table:
+def _stages(stages: list[store_queries.StageUse], names: tuple[str, ...]) -> Table:
     columns = (
         Column("stage"),
         Column("model"),
@@ -361,7 +361,7 @@ def _outcomes(attempts: list[dict[str, Any]]) -> Table:
     return Table("Outcomes", columns, rows)
 
 
-def _errors(errors: list[queries.AttemptError], count: int) -> Table:
+def _errors(errors: list[store_queries.AttemptError], count: int) -> Table:
     columns = (Column("problem"), Column("kind"), Column("message"))
     rows = tuple(
         (_id(each.problem_id, each.sample), each.error_kind, _cut(each.error, 300) if each.error else None)
@@ -372,7 +372,7 @@ def _errors(errors: list[queries.AttemptError], count: int) -> Table:
     )
 
 
-def _failed_calls(failed: list[queries.FailedCalls], names: tuple[str, ...]) -> Table:
+def _failed_calls(failed: list[store_queries.FailedCalls], names: tuple[str, ...]) -> Table:
     columns = (
         Column("model"),
         Column("kind"),
@@ -422,7 +422,7 @@ def _calls(attempts: list[dict[str, Any]]) -> Table:
     return Table("Calls of an attempt", columns, rows)
 
 
-def _rounds(rounds: list[queries.Round]) -> Table:
+def _rounds(rounds: list[store_queries.Round]) -> Table:
     """What became of each round's programs; rounds that are alike share a row."""
     columns = (
         Column("round", "figure"),

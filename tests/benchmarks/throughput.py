@@ -9,24 +9,18 @@ process's own, without the server's and without graded programs'.
 
 import asyncio
 import json
-import os
 import resource
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import cyclopts
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.processes import CHECKOUT, prefect_server, recorded_server
+
 STAGES = ("planning", "simulation", "refinement", "coding")
 WORKERS = 64
 PIECES = 8  # chunks a reply is streamed in
@@ -55,11 +49,12 @@ def measured(name: str, folder: Path, latency: float, problems: int, pieces: int
     """Run one contestant; return its line."""
     dataset, replies = write_inputs(folder, problems)
     ideal = problems * len(STAGES) * latency / WORKERS
-    with recorded(replies, latency, pieces) as url, prefect_server(folder) as environment:
+    pace = ("--latency", latency, "--ttft", latency / 5, "--pieces", pieces)
+    with recorded_server(replies, *pace) as url, prefect_server(folder / "prefect") as environment:
         ended = subprocess.run(
             [sys.executable, "-m", "tests.benchmarks.throughput", "contestant", name, url, str(dataset)],
             cwd=CHECKOUT,
-            env=environment,
+            env={**environment, "PREFECT_LOGGING_LEVEL": "WARNING"},
             capture_output=True,
             text=True,
             check=False,
@@ -193,67 +188,6 @@ def write_inputs(folder: Path, problems: int) -> tuple[Path, Path]:
     ]
     replies.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return dataset, replies
-
-
-@contextmanager
-def recorded(replies: Path, latency: float, pieces: int) -> Iterator[str]:
-    """The recorded server in a process of its own."""
-    settings = ["--latency", str(latency), "--ttft", str(latency / 5), "--pieces", str(pieces), "--port", "0"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tasks.models.recorded", str(replies), *settings],
-        cwd=CHECKOUT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@contextmanager
-def prefect_server(folder: Path) -> Iterator[dict[str, str]]:
-    """A Prefect server in a process of its own; yields the environment that uses it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
-        "PREFECT_HOME": str(folder / "prefect"),
-        "PREFECT_API_URL": url,
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
-        "DO_NOT_TRACK": "1",
-    }
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [str(Path(sys.executable).with_name("prefect")), "server", "start", "--port", str(port)],
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while not answers(f"{url}/health"):
-            assert time.monotonic() < deadline, (folder / "server.log").read_text()
-            time.sleep(0.1)
-        yield environment
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
-def answers(url: str) -> bool:
-    """Tell whether a server answers with 200."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
 
 
 if __name__ == "__main__":

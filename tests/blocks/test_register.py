@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL, Run, solving
-from tests.test_solve import recorded_server, summary_of
+from tests.processes import recorded_server
+from tests.test_solve import summary_of
 
 
 def test_blocks_from_toml_serve_a_run(flow: Run, tmp_path: Path) -> None:

@@ -31,8 +31,9 @@ from blocks.errors import (
 )
 from blocks.records import Message, Reply, Request
 from tasks.models.complete import OpenEndpoint, complete
+from tasks.models.loopback import listen, running
 from tasks.models.pricing import price_of
-from tasks.models.recorded import RecordedServer, _listen, _running, serve
+from tasks.models.recorded import RecordedServer, serve
 from tasks.models.recording import load
 
 KEY = "sk-secret/0123456789abcdef"
@@ -78,9 +79,9 @@ async def answering(
         return await answer(asked[-1])
 
     app = Starlette(routes=[Route("/v1/chat/completions", route, methods=["POST"])])
-    with _listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         async with (
-            _running(app, listener),
+            running(app, listener),
             opened(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", **fields) as endpoint,
         ):
             yield endpoint, asked
@@ -629,9 +630,9 @@ async def test_any_answer_to_models_is_an_answer(answer: Response, models: list[
     async def route(http: HttpRequest) -> Response:
         return answer
 
-    with _listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        async with _running(Starlette(routes=[Route("/v1/models", route)]), listener), opened(url) as endpoint:
+        async with running(Starlette(routes=[Route("/v1/models", route)]), listener), opened(url) as endpoint:
             assert await endpoint.models() == models
             assert not endpoint.recorded
 
