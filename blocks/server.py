@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from blocks.errors import UsageError
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 FOLDER = CHECKOUT / ".consort"
 RECORD = FOLDER / "server.json"
@@ -42,7 +44,10 @@ def load_environment() -> None:
 
 @contextmanager
 def prefect_server() -> Iterator[str | None]:
-    """Settle which server this process uses; yields its API's URL, None for Prefect's temporary one."""
+    """Settle which server this process uses; yields its API's URL, None for Prefect's temporary one.
+
+    Raises UsageError where PREFECT_API_URL names a server that does not answer.
+    """
     from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_LOGGING_EXTRA_LOGGERS,
@@ -53,7 +58,7 @@ def prefect_server() -> Iterator[str | None]:
     )
 
     # At its end a short flow waits a moment for its last events to be sent, which Prefect warns of.
-    logging.getLogger("prefect._internal").setLevel(logging.ERROR)
+    logging.getLogger("EventsWorker").setLevel(logging.ERROR)
     settings: dict[Any, Any] = {}
     if "PREFECT_LOGGING_LEVEL" not in os.environ:
         settings[PREFECT_LOGGING_LEVEL] = "WARNING"
@@ -62,7 +67,10 @@ def prefect_server() -> Iterator[str | None]:
     if "PREFECT_SERVER_ANALYTICS_ENABLED" not in os.environ:
         os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"  # the temporary server is a process of its own
         settings[PREFECT_SERVER_ANALYTICS_ENABLED] = False
-    url = get_current_settings().api.url or running_server()
+    said = get_current_settings().api.url
+    if said and not _reachable(said):
+        raise UsageError(f"no Prefect server answers at {said} (PREFECT_API_URL); start it, or unset the variable")
+    url = said or running_server()
     if url:
         settings[PREFECT_API_URL] = url
     with temporary_settings(settings):
@@ -167,6 +175,17 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the Prefect server did not start; see {FOLDER / 'server.log'}")
         time.sleep(0.2)
+
+
+def _reachable(url: str) -> bool:
+    """Tell whether anybody speaks HTTP there, whatever is answered: Prefect Cloud has no page for its health."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=10):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def _answers(url: str) -> bool:

@@ -52,6 +52,8 @@ def main(*commands: Command, arguments: list[str] | None = None) -> int:
     load_environment()
     try:
         return asyncio.run(_run(command, bound.kwargs))
+    except UsageError as problem:
+        return _usage(str(problem))
     except KeyboardInterrupt:
         print(f"\ninterrupted; resume with: python {shlex.join(sys.argv)}", file=sys.stderr)
         return 130
@@ -69,11 +71,8 @@ def normalised(tokens: list[str]) -> list[str]:
 
 async def _run(command: Command, parameters: dict[str, Any]) -> int:
     with prefect_server() as url:
-        try:
-            if command.check is not None:
-                await command.check(**parameters)
-        except UsageError as problem:
-            return _usage(str(problem))
+        if command.check is not None:
+            await command.check(**parameters)
         if url is None:
             print(
                 "No Prefect server is running: a temporary one starts (10-16 s); `make up` keeps one.",

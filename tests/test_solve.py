@@ -350,6 +350,11 @@ def test_an_endpoint_that_refuses_connections_is_named(flow: Run, tmp_path: Path
     assert_refused(ended, ["http://127.0.0.1:9/v1", "start the server"], tmp_path / "out")
 
 
+def test_a_prefect_server_that_is_not_there_is_named(flow: Run, tmp_path: Path) -> None:
+    ended = flow(*solving(tmp_path / "out"), PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert_refused(ended, ["http://127.0.0.1:9/api", "PREFECT_API_URL"], tmp_path / "out")
+
+
 def assert_refused(ended: subprocess.CompletedProcess[str], named: list[str], output: Path) -> None:
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert len(ended.stderr.splitlines()) == 1, ended.stderr

@@ -81,7 +81,10 @@ class OpenEndpoint:
 
     def clean(self, said: object) -> str:
         """Return a text without this endpoint's key, and an exception as its type and text."""
-        text = f"{type(said).__name__}: {said}" if isinstance(said, Exception) else str(said)
+        if isinstance(said, Exception):
+            cause = said.__cause__ or said  # the client calls whatever kept it from connecting a timeout
+            said = str(cause) or type(cause).__name__
+        text = str(said)
         secret = self.block.api_key.get_secret_value() if self.block.api_key else ""
         if len(secret) <= 5:  # not a key but a word such as EMPTY
             return text
