@@ -90,7 +90,10 @@ async def _run(command: Command, parameters: dict[str, Any]) -> int:
 
 def _app(commands: tuple[Command, ...]) -> tuple[cyclopts.App, dict[Any, Command]]:
     app = cyclopts.App(
-        name=f"python flows/{Path(sys.argv[0]).name}", help_format="plaintext", result_action="return_value"
+        name=f"python flows/{Path(sys.argv[0]).name}",
+        help_format="plaintext",
+        help_epilogue="--config FILE takes flags from a TOML or YAML file; the command line wins.",
+        result_action="return_value",
     )
     by_function: dict[Any, Command] = {}
     for command in commands:
@@ -146,7 +149,7 @@ def _config(file: Path) -> Any:
     if not isinstance(data, dict):
         raise UsageError(f"--config {file}: give flags and their values, such as workers = 8")
     flags = {str(name).replace("_", "-"): value for name, value in data.items()}
-    return cyclopts.config.Dict(flags, source=str(file))
+    return cyclopts.config.Dict(flags, use_commands_as_keys=False, source=str(file))
 
 
 def _usage(message: str) -> int:

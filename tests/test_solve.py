@@ -88,7 +88,7 @@ def test_the_samples_take_every_path(solved: Path) -> None:
 def test_the_run_folder_holds_what_people_read(solved: Path) -> None:
     run = solved / RUN
     log = (run / "Log.txt").read_text()
-    assert "=== Model Configuration ===\nModel 1: small\nModel 2: large\n" in log
+    assert f"=== Model Configuration ===\nModel 1: recorded:{SMALL}\nModel 2: recorded:{LARGE}\n" in log
     assert "Response from debugging (Model 2):" in log
     summary = (run / "Summary.txt").read_text()
     assert "Model 2 Statistics:" in summary
@@ -259,6 +259,7 @@ def test_ctrl_c_says_how_to_resume(flow: Run, tmp_path: Path, environment: dict[
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell may ignore it
         )
         until(lambda: bool(stats(url)["total_replies"] > 3), 60)
         os.kill(process.pid, signal.SIGINT)

@@ -40,11 +40,11 @@ def tight(isolation: str) -> Limits:
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     """Neither a descriptor, nor a process, nor a temporary folder of this process's gradings."""
-    folders, descriptors = _folders(), _descriptors()
+    folders, descriptors, processes = _folders(), _descriptors(), set(tree(os.getpid()))
     yield
     assert _descriptors() - descriptors == set()
     assert _folders() - folders == set()
-    assert tree(os.getpid())[1:] == []
+    assert set(tree(os.getpid())) - processes == set()
     assert _of_our_uids() == []
 
 
