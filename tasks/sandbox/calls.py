@@ -14,16 +14,14 @@ import marshal
 import math
 import os
 import signal
-import subprocess
 import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import IO, NamedTuple
 
-from blocks.bubblewrap import interpreter
 from blocks.limits import Limits
 from tasks.sandbox.execute import Isolated
+from tasks.sandbox.judging import Judge, start_judge
 from tasks.sandbox.processes import Usage, largest
 from tasks.sandbox.watching import BEYOND_TIME, Watched, watch
 from tasks.sandbox.watching import Judged as Judged
@@ -119,7 +117,7 @@ def _session(work: Work, limits: Limits, stop: int) -> Session:
         complaints = cleanup.enter_context(tempfile.TemporaryFile())
         descriptors = (requests.writing.fileno(), replies.reading.fileno(), results.writing.fileno())
         judging = _start_judge(work, limits, descriptors, complaints)
-        cleanup.callback(_end, judging)
+        cleanup.callback(judging.end)
         for child_end in (requests.reading, *replies, results.writing):
             child_end.close()  # but not the program's end of work, or it would be gone before it is measured
         watched = watch(program, judging, results.reading, limits, stop, started + limits.wall_seconds)
@@ -143,39 +141,14 @@ def _pipe(cleanup: contextlib.ExitStack) -> _Pipe:
     return pipe
 
 
-def _start_judge(
-    work: Work, limits: Limits, descriptors: tuple[int, int, int], complaints: IO[bytes]
-) -> subprocess.Popen[bytes]:
+def _start_judge(work: Work, limits: Limits, descriptors: tuple[int, int, int], complaints: IO[bytes]) -> Judge:
     """The judge reads its work from a file, which cannot block; its limits are about the program's."""
     numbers = (math.ceil(limits.cpu_seconds) + 1, 2 * limits.memory_mb << 20)
     tests = (work.context, work.program, work.entry_point, work.setup, work.tests)
     with tempfile.TemporaryFile() as file:
-        file.write(marshal.dumps((numbers, descriptors, tests)))
+        file.write(marshal.dumps((numbers, tests)))
         file.seek(0)
-        return subprocess.Popen(
-            [interpreter(), "-s", "-P", "-S", "-c", _JUDGE, str(Path(__file__).parents[2])],
-            env={"PYTHONHASHSEED": "0"},
-            cwd="/",
-            stdin=file,
-            stdout=subprocess.DEVNULL,
-            stderr=complaints,
-            pass_fds=descriptors,
-            start_new_session=True,
-        )
-
-
-_JUDGE = """
-import sys
-sys.path.append(sys.argv[1])
-from tasks.sandbox.judge import main
-sys.path.pop()
-main()
-"""
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
+        return start_judge((file.fileno(), *descriptors, complaints.fileno()))
 
 
 def _stopped(watched: Watched, program: Isolated, complaints: IO[bytes]) -> Judged | None:

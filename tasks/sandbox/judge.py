@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import marshal
 import os
-import sys
 
 from tasks.sandbox.calling import Program, call_text, shown
 
@@ -26,18 +25,63 @@ if TYPE_CHECKING:
 HIDDEN, SAMPLE = "<hidden test>", "<test>"
 
 
-def main() -> None:
-    """Read the session from stdin (marshal, from the trusted parent), report frames as it goes.
+def host(descriptor: int) -> None:
+    """Fork a judge for every message on a socket, which brings its descriptors; end when the socket closes.
+
+    The answer is the judge's process id, with a descriptor of the process.
+    """
+    import signal
+    import socket
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
+    channel = socket.socket(fileno=descriptor)
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(channel, 16, 5)
+        if not message:
+            return
+        waiting, go = os.pipe()
+        try:
+            child = os.fork()
+        except OSError as problem:
+            socket.send_fds(channel, [str(problem).encode()[:32]], [])
+            child = -1
+        if child == 0:
+            channel.close()
+            os.close(go)
+            os.read(waiting, 1)  # not before the parent has a descriptor of this process
+            os.close(waiting)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            os.dup2(descriptors[4], 2)
+            os.close(descriptors[4])
+            try:
+                main(*descriptors[:4])
+            except BaseException:  # noqa: BLE001 (told as an interpreter tells it at its end)
+                import traceback
+
+                traceback.print_exc()
+            os._exit(0)
+        if child > 0:
+            process = os.pidfd_open(child)
+            socket.send_fds(channel, [str(child).encode()], [process])
+            os.close(process)
+        for each in (*descriptors, waiting, go):
+            os.close(each)
+
+
+def main(work_file: int, requests: int, replies: int, results: int) -> None:
+    """Read the session from a file (marshal, from the trusted parent), report frames as it goes.
 
     `("ready",)`, then `("loaded",)` or `("refused", outcome, error, line)`, `("answered",)` at the first
     reply to a call, `("test", outcome, source, call, got, expected, error, line)` for each test, and at
     the end `("end",)`; `("broken", error)` where the test code itself does not load.
     """
-    limits, descriptors, work = marshal.load(sys.stdin.buffer)
+    with os.fdopen(work_file, "rb") as file:
+        limits, work = marshal.load(file)
     _limit(*limits)
-    report = _reporter(descriptors[2])
+    report = _reporter(results)
     context, source, entry_point, setup, tests = work
-    program = Program(descriptors[0], descriptors[1], entry_point, report)
+    program = Program(requests, replies, entry_point, report)
     try:
         names = _test_names(context, entry_point, setup, program)
     except Exception as error:  # noqa: BLE001 (test code may raise anything)

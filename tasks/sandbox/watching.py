@@ -5,15 +5,16 @@ time, measured every 50 ms; output beyond the cap; the end of either process at 
 Not covered: what is used and given back between two measurements.
 """
 
+import contextlib
 import os
 import selectors
-import subprocess
 import time
 from typing import IO, Any, NamedTuple
 
 from blocks.limits import Limits
 from tasks.records import Outcome
 from tasks.sandbox.execute import Isolated
+from tasks.sandbox.judging import Judge
 from tasks.sandbox.processes import Usage, cpu_seconds, largest
 from tasks.sandbox.reader import read
 
@@ -43,9 +44,7 @@ class Watched(NamedTuple):
     usage: Usage
 
 
-def watch(
-    program: Isolated, judging: subprocess.Popen[bytes], results: IO[bytes], limits: Limits, stop: int, end: float
-) -> Watched:
+def watch(program: Isolated, judging: Judge, results: IO[bytes], limits: Limits, stop: int, end: float) -> Watched:
     """Follow both processes until the judge has reported all.
 
     A program beyond its limits is ended; the judge then tells in which call that was.
@@ -78,7 +77,7 @@ def watch(
                 continue
             if now - measured >= MEASURE_EVERY or now >= end:
                 measured, usage = now, largest(usage, program.usage())
-                cut = _beyond(usage, cpu_seconds(judging.pid), limits, now >= end)
+                cut = _beyond(usage, _cpu_of(judging), limits, now >= end)
             if printed > limits.output_kb << 10:
                 cut = Judged("output_limit", error=f"the program printed more than {limits.output_kb} KiB")
             if cut is not None and cut.outcome == "wrong_answer":
@@ -87,6 +86,12 @@ def watch(
                 program.end()
                 end = now + LAST_WORDS
     return Watched(frames, output, cut, usage)
+
+
+def _cpu_of(judging: Judge) -> float:
+    with contextlib.suppress(OSError):  # it has ended
+        return cpu_seconds(judging.pid)
+    return 0.0
 
 
 def _read_frames(data: bytes, frames: list[tuple[Any, ...]]) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 
 from blocks.bubblewrap import detect_isolation
 from blocks.limits import Limits
+from tasks.sandbox.judging import start_judge
 from tasks.sandbox.processes import tree
 from tasks.sandbox.uids import uids
 
@@ -35,6 +36,13 @@ def tight(isolation: str) -> Limits:
     return Limits.model_validate(
         {"isolation": isolation, "cpu_seconds": 1.0, "wall_seconds": 3.0, "memory_mb": 256, "processes": 32}
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def judges_have_a_host() -> None:
+    """Start the process that judges are forked from: it stays as long as this one."""
+    with Path(os.devnull).open("r+b") as nothing:
+        start_judge([nothing.fileno()] * 5).end()
 
 
 @pytest.fixture(autouse=True)
