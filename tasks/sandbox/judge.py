@@ -1,8 +1,8 @@
 """The trusted side of a function test: the dataset's test code runs here, the program elsewhere.
 
-A process of its own, killed from outside. `candidate` and the entry point's name are a proxy that sends
-each call to the program's process and gets plain values back; expected values stay here. Imports little,
-because one is started for every grading.
+A process of its own, forked from a host that never runs test code, and killed from outside. `candidate`
+and the entry point's name are a proxy that sends each call to the program's process and gets plain values
+back; expected values stay here.
 
 Covered: the tests' own copies of the problem's helpers; a failing test stays failed whatever the test
 code does about an opaque value, a broken reply or the end of the program.

@@ -1,0 +1,73 @@
+"""`make up` and `make down`: a server, a worker and deployments that the next command finds by itself."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import solving
+from tests.processes import CHECKOUT, answers, post, until
+from tests.test_solve import RUN, summary_of
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the checkout: the server of whoever runs the tests is left alone."""
+    target = tmp_path / "checkout"
+    left_out = shutil.ignore_patterns(".*", "results", "__pycache__", "*.egg-info")
+    shutil.copytree(CHECKOUT, target, ignore=left_out)
+    return target
+
+
+def test_up_serves_the_next_command_and_down_leaves_nothing(copy: Path, tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PREFECT_"))}
+    environment = {**kept, "PREFECT_HOME": str(tmp_path / "prefect"), "PYTHONPATH": str(copy)}
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    record = copy / ".consort" / "server.json"
+    try:
+        started = run("-m", "blocks.server", "up")
+        assert started.returncode == 0, started.stderr
+        url = json.loads(record.read_text())["api_url"]
+        pids = json.loads(record.read_text())["pids"].values()
+        assert run("-m", "blocks.server", "up").stdout.startswith("already up")
+        names = {each["name"] for each in post(f"{url}/deployments/filter", {})}
+        assert names == {"codesim"}
+        assert len(post(f"{url}/deployments/filter", {})) == 2
+
+        command = solving(tmp_path / "out", "--limit", "2")
+        command[0] = copy / "flows" / "solve.py"
+        ended = run(*command)
+        assert ended.returncode == 0, ended.stderr
+        assert "temporary" not in ended.stdout
+        assert summary_of(tmp_path / "out" / RUN)["solved"] == 2
+        assert [each["name"] for each in post(f"{url}/flow_runs/filter", {})] == ["codesim/problems/small+large"]
+    finally:
+        stopped = run("-m", "blocks.server", "down")
+    assert stopped.returncode == 0
+    assert not record.exists()
+    assert not answers(f"{url}/health")
+    until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() and prefect(pid) for pid in pids), 30)
+    assert run("-m", "blocks.server", "down").stdout == "nothing is up\n"
+
+
+def prefect(pid: int) -> bool:
+    """Tell whether a process is one of Prefect's still."""
+    try:
+        return b"prefect" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
