@@ -60,7 +60,7 @@ async def solve(
     dataset
         Path of a dataset, or its name (HumanEval) in data/ or the folder that CONSORT_DATA names.
     strategy
-        A strategy: codesim, direct.
+        A file of tasks/strategies/, by its name in any case.
     model_provider
         Whose error codes the models' servers speak; openai goes by the host.
     model
@@ -147,7 +147,7 @@ async def solve_problem(
     id
         The problem's id, such as HumanEval/0.
     strategy
-        A strategy: codesim, direct.
+        A file of tasks/strategies/, by its name in any case.
     model_provider
         Whose error codes the models' servers speak; openai goes by the host.
     model
