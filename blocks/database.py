@@ -98,7 +98,7 @@ def _merge(
     runs = sorted({path.parent.parent.name for path in grown})
     store.execute(
         """UPDATE calls SET cached = true FROM attempts a
-           WHERE calls.run_id IN (SELECT unnest(?)) AND NOT calls.cached
+           WHERE calls.run_id IN (SELECT unnest(?)) AND NOT calls.cached AND calls.error_kind IS NULL
              AND (a.run_id, a.problem_id, a.sample) = (calls.run_id, calls.problem_id, calls.sample)
              AND a.execution_id <> calls.execution_id""",
         [runs],

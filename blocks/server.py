@@ -48,6 +48,7 @@ def prefect_server() -> Iterator[str | None]:
 
     Raises UsageError where PREFECT_API_URL names a server that does not answer.
     """
+    from prefect.logging.configuration import setup_logging
     from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_LOGGING_EXTRA_LOGGERS,
@@ -74,6 +75,7 @@ def prefect_server() -> Iterator[str | None]:
     if url:
         settings[PREFECT_API_URL] = url
     with temporary_settings(settings):
+        setup_logging()  # it was set up by what Prefect found in the working directory
         yield url
 
 
@@ -112,8 +114,9 @@ def up() -> int:
     pids = {name: process.pid for name, process in started.items()}
     RECORD.write_text(json.dumps({"api_url": url, "pids": pids}) + "\n")
     print(f"Prefect:     {url.removesuffix('/api')}")
-    print("deployments: prefect deployment run solve/codesim --watch")
-    print(f"             (with PREFECT_API_URL={url})")
+    print("deployments, from a shell that knows the server:")
+    print(f"             export PREFECT_API_URL={url}")
+    print("             prefect deployment run solve/codesim --watch")
     print("end with:    make down")
     return 0
 

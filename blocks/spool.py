@@ -34,6 +34,10 @@ def store_file(output: Path) -> Path:
     return output / "consort.duckdb"
 
 
+class SpoolFull(OSError):
+    """A row that could not be written; everything written before it is whole."""
+
+
 class Spool:
     """The rows that one execution appends; to be closed."""
 
@@ -43,7 +47,15 @@ class Spool:
         self._open: dict[str, _Segment] = {}
 
     def append(self, row: Row) -> Position:
-        """Write a row; it is in the file when this returns."""
+        """Write a row; it is in the file when this returns. Raises SpoolFull where the disk takes no more."""
+        try:
+            return self._append(row)
+        except SpoolFull:
+            raise
+        except OSError as problem:
+            raise SpoolFull(f"{self.folder} takes no more rows ({problem.strerror})") from None
+
+    def _append(self, row: Row) -> Position:
         segment = self._open.get(row.table)
         if segment is None or segment.size >= SEGMENT_BYTES:
             number = 0
@@ -73,7 +85,7 @@ class _Segment:
         written = os.write(self.file, line)
         if written != len(line):  # a full disk takes a part, which would spoil the next line
             os.ftruncate(self.file, self.size)
-            raise OSError(f"{self.path}: wrote {written} of {len(line)} bytes; is the disk full?")
+            raise SpoolFull(f"{self.path}: wrote {written} of {len(line)} bytes; is the disk full?")
         self.size += written
         return position
 

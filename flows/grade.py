@@ -19,7 +19,7 @@ from tasks.records import Problem
 from tasks.runs import OpenRun
 from tasks.session import Session
 from tasks.solutions import Grading, prepare_grading
-from tasks.solving import Isolation, Job, Options, YesNo
+from tasks.solving import Isolation, Job, YesNo, options_of
 
 
 @flow(name="grade", validate_parameters=False)
@@ -74,7 +74,7 @@ async def grade(
 
 
 async def _prepare(*, solutions: str, **parameters: Any) -> Grading:
-    return await prepare_grading(Options(flow="grade", store_log_in_file="no", **parameters), solutions)
+    return await prepare_grading(options_of(flow="grade", store_log_in_file="no", **parameters), solutions)
 
 
 if __name__ == "__main__":

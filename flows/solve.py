@@ -12,13 +12,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from rich.console import Console
 
+from blocks.spool import SpoolFull
 from tasks.attempt_tasks import attempt_missing, staged
 from tasks.attempts import attempt
 from tasks.attempts import strategy as strategy_module
 from tasks.command_line import Command, main
 from tasks.executions import execute
 from tasks.runs import OpenRun
-from tasks.solving import Isolation, Job, Options, YesNo, check, prepare
+from tasks.solving import Isolation, Job, Options, YesNo, check, options_of, prepare
 
 
 @flow(name="solve", validate_parameters=False)
@@ -110,7 +111,7 @@ async def solve(
     output
         Folder of runs, store, spool and caches.
     """
-    began, options = time.monotonic(), Options(flow="solve", **locals())
+    began, options = time.monotonic(), options_of(flow="solve", **locals())
     return await execute(await prepare(options), _attempt_dataset, began)
 
 
@@ -198,7 +199,7 @@ async def _attempt_problem(job: Job, run: OpenRun, console: Console) -> list[Exc
     try:
         solver = strategy_module(run.strategy).solve
         ended = await attempt(run, job.problems[0], 0, solver, around=staged())
-    except OSError:
+    except SpoolFull:
         raise
     except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
         return [failure]
@@ -207,11 +208,11 @@ async def _attempt_problem(job: Job, run: OpenRun, console: Console) -> list[Exc
 
 
 def _one_problem(id: str, **parameters: Any) -> Options:
-    return Options(flow="solve-problem", problems=id, **parameters)
+    return options_of(flow="solve-problem", problems=id, **parameters)
 
 
 async def _check_solve(**parameters: Any) -> None:
-    await check(await prepare(Options(flow="solve", **parameters)))
+    await check(await prepare(options_of(flow="solve", **parameters)))
 
 
 async def _check_problem(**parameters: Any) -> None:

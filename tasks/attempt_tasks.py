@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
+from uuid import UUID
 
 from prefect import Task, task
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
@@ -15,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from rich.console import Console
 
+from blocks.spool import SpoolFull
 from tasks.attempts import Solver, attempt
 from tasks.records import Attempt, Problem
 from tasks.reporting.progress import Bar
@@ -82,12 +84,13 @@ async def attempt_all(
 
     `tell` hears of each end: the problem's id, solved, unsolved or error, and the outcome or the message.
 
-    One attempt that fails costs the others nothing. A disk that takes no more (OSError) stops the run.
+    One attempt that fails costs the others nothing. A disk that takes no more stops the run: raises SpoolFull.
     """
     if not todo:
         return []
     once = attempt_task(run, {problem.id: problem for problem, _ in todo}, solver)
     failures: list[Exception] = []
+    full: list[SpoolFull] = []
     ends: Counter[str] = Counter()
     left = iter(todo)
 
@@ -98,10 +101,12 @@ async def attempt_all(
 
     async def work(left: Iterator[tuple[Problem, int]]) -> None:
         for problem, sample in left:
+            if full:
+                return
             try:
                 attempted = await once(problem.id, sample)
-            except OSError:
-                raise
+            except SpoolFull as failure:
+                full.append(failure)
             except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
                 failures.append(failure)
                 ended(problem, "error", str(failure))
@@ -112,19 +117,36 @@ async def attempt_all(
         # As many again as generate may wait for the graders before generation has to wait for them too.
         for _ in range(min(len(todo), 2 * run.workers + run.eval_workers)):
             group.create_task(work(left))
+    if full:
+        raise full[0]
     return failures
+
+
+@contextlib.contextmanager
+def not_worth_a_run(what: str) -> Iterator[None]:
+    """Let what is only for looking at fail with a line in the log."""
+    try:
+        yield
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the work is worth more
+        logger.warning("%s: %s", what, problem)
 
 
 @asynccontextmanager
 async def _progress(total: int, ends: Counter[str]) -> AsyncIterator[None]:
-    """Keep a progress artifact on the flow run up to date while attempts end."""
-    artifact = await acreate_progress_artifact(0.0, description=f"{total} attempts")
+    """Keep a progress artifact on the flow run up to date while attempts end; its failure costs the run nothing."""
+    artifact: UUID | None = None
 
     async def update() -> None:
-        said = ", ".join(f"{number} {end}" for end, number in sorted(ends.items()))
-        await aupdate_progress_artifact(
-            artifact, 100.0 * ends.total() / max(1, total), description=f"{ends.total()} of {total}: {said or 'none'}"
-        )
+        nonlocal artifact
+        share, said = 100.0 * ends.total() / max(1, total), ", ".join(f"{n} {end}" for end, n in sorted(ends.items()))
+        description = f"{ends.total()} of {total}: {said or 'none'}"
+        with not_worth_a_run("progress"):
+            if artifact is None:
+                artifact = await acreate_progress_artifact(share, description=description)
+            else:
+                await aupdate_progress_artifact(artifact, share, description=description)
+
+    await update()
 
     async def keep() -> None:
         while True:

@@ -12,7 +12,6 @@ from blocks.records import AttemptRow, TestRow, now
 from tasks import grading
 from tasks.parsing import BadReply
 from tasks.records import Attempt, Problem, Verdict
-from tasks.reporting.log import transcript
 from tasks.runs import OpenRun
 from tasks.session import Around, Session, unwrapped
 
@@ -62,13 +61,13 @@ async def attempt(
     )
     try:
         row = await _attempt(run, session, solver, row)
+        _record(run, session, row)
     except Exception as failure:
         kind = getattr(failure, "kind", None) or type(failure).__name__
         said = failure.message if isinstance(failure, CallError) else str(failure)
         row = row.model_copy(update={"error_kind": kind, "error": said, "finished_at": now()})
         _record(run, session, row)
         raise
-    _record(run, session, row)
     run.calls.forget([call.call_key for call in session.calls])
     return Attempt(
         problem_id=problem.id,
@@ -150,4 +149,4 @@ def _record(run: OpenRun, session: Session, row: AttemptRow) -> None:
     """Write the attempt's row last: whoever finds it finds everything that belongs to it."""
     run.spool.append(row.model_copy(update={"written_at": now()}))
     if run.tell is not None:
-        run.tell(transcript(row, session.calls))
+        run.tell(row, session.calls)

@@ -132,18 +132,22 @@ def _configured(tokens: list[str]) -> tuple[list[str], tuple[Any, ...]]:
 def _config(file: Path) -> Any:
     if not file.is_file():
         raise UsageError(f"--config {str(file)!r}: there is no such file; give a TOML or YAML file of flags")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"--config {file}: not UTF-8 text") from None
     if file.suffix in (".yaml", ".yml"):
         import yaml
 
         try:
-            data = yaml.safe_load(file.read_text()) or {}
+            data = yaml.safe_load(text) or {}
         except yaml.YAMLError as problem:
             raise UsageError(f"--config {file}: not YAML ({' '.join(str(problem).split())})") from None
     else:
         import tomllib
 
         try:
-            data = tomllib.loads(file.read_text())
+            data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as problem:
             raise UsageError(f"--config {file}: not TOML ({problem})") from None
     if not isinstance(data, dict):

@@ -1,6 +1,8 @@
 """An execution: one flow run's work on a run, from the checked options to rows, run folder, store and artifacts."""
 
+import contextlib
 import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
@@ -14,10 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from blocks.errors import UsageError
-from blocks.records import ExecutionRow, RunRow, now
+from blocks.records import AttemptRow, CallRow, ExecutionRow, RunRow, now
+from blocks.spool import SpoolFull
+from tasks.attempt_tasks import not_worth_a_run
 from tasks.records import Problem
 from tasks.reporting.closing import close, merging
-from tasks.reporting.log import append, start_log
+from tasks.reporting.log import append, start_log, transcript
 from tasks.reporting.summary import Summary
 from tasks.runs import OpenRun
 from tasks.solving import Job
@@ -36,6 +40,8 @@ async def execute(job: Job, work: Work, began: float) -> State[Any]:
     """
     logger.setLevel(logging.INFO)  # for the logs in Prefect's UI; the terminal has its progress
     logger.propagate = False
+    if not any(isinstance(handler, _Terminal) for handler in logger.handlers):
+        logger.addHandler(_Terminal())
     logging.getLogger("prefect.task_runs").propagate = False  # tracebacks of failed attempts go to the UI alone
     logging.getLogger("prefect.flow_runs").addFilter(_is_news)
     console = Console()
@@ -48,15 +54,30 @@ async def execute(job: Job, work: Work, began: float) -> State[Any]:
             async with merging(run.output):
                 failures = await work(job, run, console)
             status = "incomplete" if failures else "done"
+        except SpoolFull as full:
+            return Failed(message=f"{full}: free the disk; what is written is kept, and the same command goes on")
         finally:
-            end_rows(run, execution, status, time.monotonic() - began)
-        summary = await close_execution(run, job.problems, console)
+            with contextlib.suppress(SpoolFull):
+                end_rows(run, execution, status, time.monotonic() - began)
+        summary = await close_execution(run, job.dataset.problems, console)
     return _verdict(run, summary, failures)
 
 
+class _Terminal(logging.Handler):
+    """Warnings as lines on standard error; the rest is for Prefect's UI."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"warning: {record.getMessage()}", file=sys.stderr, flush=True)
+
+
 def _is_news(record: logging.LogRecord) -> bool:
-    """Leave out the line that says the flow run's final state again: the command's last line does."""
-    return not record.getMessage().startswith("Finished in state")
+    """Leave out what the command's last line says: the final state, an interruption, a UsageError."""
+    failed = record.exc_info[1] if record.exc_info else None
+    told = record.getMessage().startswith(("Finished in state", "Crash detected"))
+    return not (isinstance(failed, UsageError) or told)
 
 
 def _introduce(job: Job, run: OpenRun, console: Console) -> None:
@@ -64,17 +85,18 @@ def _introduce(job: Job, run: OpenRun, console: Console) -> None:
     if log is not None:
         start_log(log, job.configuration.references)
 
-    def tell(text: str) -> None:
+    def tell(row: AttemptRow, calls: list[CallRow]) -> None:
         if log is not None:
-            append(log, text)
+            append(log, transcript(row, calls))
         if job.options.verbose == 2:
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            console.print(transcript(row, calls, whole=True), markup=False, highlight=False, soft_wrap=True)
 
     run.tell = tell if log is not None or job.options.verbose == 2 else None
     logger.info("run %s in %s", run.run_id, run.folder.path)
     if job.options.verbose:
         resumed = "" if run.folder.new else ", resumed"
-        for line in (f"run: {run.folder.path}{resumed}", *(f"warning: {said}" for said in run.warnings)):
+        warnings = (*run.warnings, *job.warnings)
+        for line in (f"run: {run.folder.path}{resumed}", *(f"warning: {said}" for said in warnings)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -108,7 +130,7 @@ def start_rows(run: OpenRun, problems: int, name: str) -> ExecutionRow:
             samples=configuration.samples,
             problems=problems,
             configuration=configuration.model_dump_json(),
-            folder=str(run.folder.path),
+            folder=str(run.folder.path.resolve()),
             created_at=run.folder.created_at,
         )
     )
@@ -155,18 +177,20 @@ async def close_execution(run: OpenRun, problems: tuple[Problem, ...], console: 
             highlight=False,
             soft_wrap=True,
         )
-    await _leave_artifacts(run, closed.summary)
+    with not_worth_a_run("artifacts"):
+        await _leave_artifacts(run, closed.summary)
     return closed.summary
 
 
 async def _name_flow_run(job: Job, run: OpenRun) -> str:
     """Give the flow run a name that means something, and tags to filter by; return the name."""
     configuration = run.configuration
-    what = configuration.dataset if configuration.flow == "solve" else job.problems[0].id
+    what = configuration.problem or configuration.dataset
     name = f"{configuration.strategy}/{what}/{'+'.join(configuration.models)}"
     tags = {*runtime.flow_run.tags, configuration.dataset, configuration.strategy, *configuration.models}
-    async with get_client() as client:
-        await client.update_flow_run(UUID(runtime.flow_run.id), name=name, tags=sorted(tags))
+    with not_worth_a_run("name and tags"):
+        async with get_client() as client:
+            await client.update_flow_run(UUID(runtime.flow_run.id), name=name, tags=sorted(tags))
     return name
 
 

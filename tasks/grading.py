@@ -4,11 +4,13 @@ Covered and not covered: see `tasks.sandbox.calls` and `tasks.sandbox.execute`, 
 """
 
 import re
+import tempfile
 
 from blocks.limits import Limits
 from tasks.records import Problem, SampleReport, TestResult, Verdict
 from tasks.sandbox.calls import Judged, Session, Work, run_tests
 
+LONGEST_REPORT = 20_000  # characters of one sample's part of a report
 LONGEST_DETAIL = 500
 
 
@@ -92,6 +94,7 @@ def _said(test: Judged, program: str) -> str:
 
 def _tidy(text: str) -> str:
     """Without what differs from run to run (addresses, the private folder's name) or is not Unicode."""
+    text = text[:LONGEST_REPORT]
     text = re.sub(r"0x[0-9a-fA-F]{6,}", "0x…", text)
-    text = re.sub(r"[\w/.-]*/consort-[a-z0-9_]{8}", "/tmp", text)
+    text = re.sub(re.escape(f"{tempfile.gettempdir()}/consort-") + "[a-z0-9_]{8}", "/tmp", text)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -10,6 +10,8 @@ import warnings
 from itertools import islice
 from typing import NamedTuple
 
+from tasks.python_source import syntax_tree
+
 PYTHON = ("python", "py", "python3", "py3")
 MOST_CLOSINGS = 50  # fences that the docstring of one block may hold
 
@@ -20,6 +22,7 @@ VERDICT = re.compile(
     r"|(?P<change>plan\s+modification\s+(?:is\s+)?needed)",
     re.IGNORECASE,
 )
+THINKING = re.compile(r"^\s*<think>", re.MULTILINE)  # in mid-line it is a program's own text
 FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
 
 
@@ -61,7 +64,8 @@ def program_of(text: str) -> str:
     The last fenced block of the language wins, else the last block of any kind that is a program; without any fence
     the whole answer, if it is one. A `<think>` that is never closed means that the reply was cut off.
     """
-    if text.rfind("<think>") > text.rfind("</think>"):
+    openings = [opening.start() for opening in THINKING.finditer(text)]
+    if openings and openings[-1] > text.rfind("</think>"):
         raise BadReply("the reply was cut off while thinking: its <think> is never closed")
     answer = _plain_line_ends(text.rpartition("</think>")[2])
     blocks = fenced_blocks(answer)
@@ -163,4 +167,4 @@ def _fault(text: str) -> str | None:
 def _tree(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(text)
+        return syntax_tree(text)

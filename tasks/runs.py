@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +15,13 @@ from typing import NamedTuple
 from blocks.assignment import Assignment
 from blocks.errors import Transient, UsageError
 from blocks.limits import Limits
-from blocks.records import Record, now
+from blocks.records import AttemptRow, CallRow, Record, now
 from blocks.spool import Spool
 from tasks.models.call_cache import CallCache
 from tasks.models.complete import OpenEndpoint
 from tasks.models.references import Model, open_model
 from tasks.names import file_name, short_hash
+from tasks.report_cache import ReportCache
 
 ENGINE = 1  # raised when equal inputs would no longer give equal calls
 
@@ -44,6 +45,7 @@ class Configuration(Record):
     top_p: float | None
     max_tokens: int | None
     samples: int
+    problem: str | None = None  # of a run of one problem
 
     def digest(self) -> str:
         """The SHA-256 by which a Run-n is found again."""
@@ -74,7 +76,7 @@ class RunBusy(UsageError):
 class OpenRun:
     """What an execution works with: open endpoints, spool, call cache, limits. Made by `open_run`.
 
-    `tell` hears the transcript of each attempt that ends.
+    `tell` hears of each attempt that ends, with its calls.
     """
 
     def __init__(
@@ -110,9 +112,10 @@ class OpenRun:
         self.eval_workers = eval_workers
         self.spool = Spool(output, self.run_id, self.execution_id)
         self.calls = CallCache(self.spool)
+        self.reports = ReportCache(self.spool)
         self.generating = asyncio.Semaphore(workers)
         self.grading = asyncio.Semaphore(eval_workers)
-        self.tell: Callable[[str], None] | None = None
+        self.tell: Callable[[AttemptRow, list[CallRow]], None] | None = None
 
     @property
     def results(self) -> Path:
@@ -144,8 +147,9 @@ async def open_run(
     async with AsyncExitStack() as stack:
         endpoints = tuple([await stack.enter_async_context(open_model(model)) for model in models])
         warnings = await probe(endpoints)
-        folder = open_folder(output, configuration, cont=cont)
-        lock = _lock(folder.path)
+        with _one_at_a_time(output / configuration.folder()):
+            folder = open_folder(output, configuration, cont=cont)
+            lock = _lock(folder.path)
         stack.callback(os.close, lock)
         run = OpenRun(
             configuration=configuration,
@@ -179,6 +183,8 @@ async def probe(endpoints: tuple[OpenEndpoint, ...]) -> list[str]:
             raise UsageError(
                 f"endpoint {endpoint.name}: {problem.message}; start the server or mend its URL"
             ) from None
+        if endpoint.listing == 404:
+            warnings.append(f"{endpoint.block.base_url} answers 404 to GET /models; does its URL lack /v1?")
         if listed and endpoint.block.model not in listed and not endpoint.recorded:
             known = ", ".join(listed[:5])
             warnings.append(f"{endpoint.block.base_url} does not list {endpoint.block.model!r} (it has {known})")
@@ -228,6 +234,21 @@ def _read_config(path: Path) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     return known if {"run_id", "digest", "created_at"} <= known.keys() else None
+
+
+@contextmanager
+def _one_at_a_time(parent: Path) -> Iterator[None]:
+    """Keep other processes from finding or making a run here until this one has its own, and locked it."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(parent, os.O_RDONLY)
+    except OSError as problem:
+        raise UsageError(f"{parent} cannot be made ({problem.strerror}); give another --output") from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _lock(path: Path) -> int:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from blocks.errors import UsageError
 from tasks.datasets.load import load
+from tasks.python_source import syntax_tree
 from tasks.records import Problem
 from tasks.runs import Configuration
 from tasks.solving import Job, Options, check_numbers, chosen, sandbox_of
@@ -43,6 +44,7 @@ async def prepare_grading(options: Options, solutions: str) -> Grading:
             raise UsageError(f"--solutions {solutions!r}: there is no such file; give JSONL, or {REFERENCE!r}")
         programs = read_solutions(path, {problem.id: problem for problem in dataset.problems})
         name, digest = path.stem, hashlib.sha256(path.read_bytes()).hexdigest()
+    missing = [problem.id for problem in problems if problem.id not in programs]
     problems = tuple(problem for problem in problems if problem.id in programs)
     if not problems:
         raise UsageError(f"--solutions {solutions!r}: none of the chosen problems of {dataset.path} has a program")
@@ -61,12 +63,15 @@ async def prepare_grading(options: Options, solutions: str) -> Grading:
         temperature=None,
         top_p=None,
         max_tokens=None,
-        samples=max(len(programs[problem.id]) for problem in problems),
+        samples=max(len(each) for each in programs.values()),
     )
     # Generating costs nothing here: enough attempts are let in to keep the graders busy.
     graders = options.eval_workers or os.cpu_count() or 1
     options = options.model_copy(update={"workers": graders, "eval_workers": graders})
-    return Grading(Job(options, configuration, (), dataset, problems, await sandbox_of(options)), programs)
+    named = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+    warnings = (f"{len(missing)} problems have no program and are not graded: {named}",) if missing else ()
+    job = Job(options, configuration, (), dataset, problems, await sandbox_of(options), warnings)
+    return Grading(job, programs)
 
 
 def read_solutions(path: Path, problems: dict[str, Problem]) -> dict[str, list[str]]:
@@ -75,7 +80,8 @@ def read_solutions(path: Path, problems: dict[str, Problem]) -> dict[str, list[s
     for number, row in _rows(path):
         where = f"{path}, line {number}"
         for field in ("task_id", "completion"):
-            if not isinstance(row.get(field), str):
+            value = row.get(field)
+            if not _is_text(value):
                 raise UsageError(f"{where}: field {field!r} is missing or not text")
         problem = problems.get(str(row["task_id"]))
         if problem is None:
@@ -94,9 +100,17 @@ def whole_program(problem: Problem, completion: str) -> str:
     return continued if _defines(continued, problem.entry_point) else completion
 
 
+def _is_text(value: object) -> bool:
+    """Tell whether a value is text that can be written; JSON can hold half a character."""
+    try:
+        return isinstance(value, str) and bool(value.encode() or True)
+    except UnicodeEncodeError:
+        return False
+
+
 def _defines(program: str, name: str) -> bool:
     try:
-        body = ast.parse(program).body
+        body = syntax_tree(program).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return any(
@@ -107,7 +121,11 @@ def _defines(program: str, name: str) -> bool:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text; give a JSONL file") from None
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
+from pydantic import ValidationError, field_validator
+
 from blocks.assignment import Assignment, assign
 from blocks.errors import UsageError
 from blocks.records import Record
@@ -56,6 +58,21 @@ class Options(Record):
     isolation: Isolation = "auto"
     output: Path = Path("results")
 
+    @field_validator("assign", mode="before")
+    @classmethod
+    def _as_text(cls, stages: object) -> object:
+        return {stage: str(said) for stage, said in stages.items()} if isinstance(stages, dict) else stages
+
+
+def options_of(**parameters: object) -> Options:
+    """Return a flow's parameters as options; raises UsageError for one that is not of its kind."""
+    try:
+        return Options.model_validate(parameters)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        name = "-".join(str(part) for part in first["loc"][:1]).replace("_", "-")
+        raise UsageError(f"--{name} {first['input']!r}: {first['msg']}") from None
+
 
 class Job(NamedTuple):
     """Options that can be run: everything they name is there."""
@@ -66,6 +83,7 @@ class Job(NamedTuple):
     dataset: Dataset
     problems: tuple[Problem, ...]
     sandbox: Sandbox
+    warnings: tuple[str, ...] = ()
 
     def open(self) -> AbstractAsyncContextManager[OpenRun]:
         """Open the run; see `open_run`."""
@@ -94,10 +112,12 @@ async def prepare(options: Options) -> Job:
     name = module.__name__.rpartition(".")[2]
     dataset = load(options.dataset)
     problems = chosen(dataset, options)
-    assignment = await _assignment(options, module.STAGES)
-    unknown = sorted(assignment.stages.keys() - set(module.STAGES))
+    unknown = sorted((options.assign or {}).keys() - set(module.STAGES)) if options.team is None else []
     if unknown:
         raise UsageError(f"strategy {name} has no stage {unknown[0]!r}; its stages are {', '.join(module.STAGES)}")
+    assignment = await _assignment(options, module.STAGES)
+    idle = set(range(2, len(assignment.models) + 1)) - {n for numbers in assignment.stages.values() for n in numbers}
+    warnings = tuple(f"model {n} serves no stage; give it one, as in --assign.{module.STAGES[-1]} {n}" for n in idle)
     provider = "auto" if options.model_provider == "openai" else options.model_provider
     models = tuple(
         [
@@ -121,8 +141,9 @@ async def prepare(options: Options) -> Job:
         top_p=options.top_p,
         max_tokens=options.max_tokens,
         samples=options.pass_at_k,
+        problem=options.problems if options.flow == "solve-problem" else None,
     )
-    return Job(options, configuration, models, dataset, problems, await sandbox_of(options))
+    return Job(options, configuration, models, dataset, problems, await sandbox_of(options), warnings)
 
 
 def check_numbers(options: Options) -> None:
@@ -132,9 +153,14 @@ def check_numbers(options: Options) -> None:
         ("eval-workers", options.eval_workers),
         ("limit", options.limit),
         ("pass-at-k", options.pass_at_k),
+        ("max-tokens", options.max_tokens),
     ):
         if number is not None and number < 1:
             raise UsageError(f"--{flag} {number}: give a number of 1 or more")
+    if options.temperature is not None and not 0 <= options.temperature <= 2:
+        raise UsageError(f"--temperature {options.temperature}: give a number from 0 to 2")
+    if options.top_p is not None and not 0 < options.top_p <= 1:
+        raise UsageError(f"--top-p {options.top_p}: give a number above 0 and up to 1")
 
 
 async def check(job: Job) -> None:
@@ -160,8 +186,6 @@ async def _assignment(options: Options, stages: tuple[str, ...]) -> Assignment:
         raise UsageError("--model and --model1 are one thing; give one of them")
     if options.team is None:
         return assign(options.model or options.model1, options.model2, options.assign or {})
-    if options.model or options.model1 or options.model2 or options.assign:
-        raise UsageError("--team names the models and their stages; leave out --model1, --model2 and --assign")
     try:
         team = cast("Team", await Team.aload(options.team))
     except ValueError:

@@ -53,6 +53,7 @@ def folder_of(run: Path) -> dict[str, object]:
     }
     for path in sorted((run / "problems").rglob("session_history.json")):
         history = json.loads(path.read_text())
+        history["execution_id"] = None
         for call in history["calls"]:
             call["seconds"] = call["ttft"] = None
         files[str(path.relative_to(run))] = history

@@ -14,6 +14,7 @@ import doctest
 import re
 from collections.abc import Mapping
 
+from tasks.python_source import syntax_tree
 from tasks.records import Problem
 
 FIELDS = {"task_id": str, "prompt": str, "entry_point": str, "test": str}
@@ -51,7 +52,7 @@ def problem_of(row: Mapping[str, object]) -> Problem:
 
 def _parsed(field: str, text: object) -> list[ast.stmt]:
     try:
-        return ast.parse(str(text)).body
+        return syntax_tree(str(text)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
         raise ValueError(f"field {field!r} is not Python ({fault}): {' '.join(str(text).split())[:80]}") from None
 
@@ -65,7 +66,7 @@ def _examples(prompt: str, entry_point: str) -> tuple[str, ...]:
         return ()
     for example in examples:
         try:
-            source = ast.parse(example.source.strip(), mode="eval").body
+            source = syntax_tree(example.source.strip(), "eval").body
             ast.literal_eval(example.want.strip())
         except (SyntaxError, ValueError):
             continue
@@ -78,7 +79,7 @@ def _examples(prompt: str, entry_point: str) -> tuple[str, ...]:
 
 def _docstring(prompt: str, entry_point: str) -> str:
     try:
-        parts = ast.parse(prompt).body
+        parts = syntax_tree(prompt).body
     except SyntaxError:
         return ""
     named = [part for part in parts if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import copy
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
@@ -29,6 +30,9 @@ from blocks.records import Reply, Request
 from tasks.models.pricing import price_of
 from tasks.models.recorded import OWNER, key_headers
 
+logger = logging.getLogger("consort")
+
+TELLING = 10.0  # seconds between two warnings about one server
 PATIENCE = 180.0  # seconds of rate limiting after which a call is given up
 DRAINING = 1.0  # seconds that a stream may take to end after its last event
 LONG_WAIT = 120.0  # a Retry-After above this many seconds means that the quota is spent
@@ -57,6 +61,8 @@ class OpenEndpoint:
         self.limit = asyncio.Semaphore(block.max_concurrency) if block.max_concurrency else nullcontext()
         self.way = 0  # of WAYS: what comes before it, the server has refused
         self.refused: AuthFailed | None = None
+        self.listing = 200  # the status of `GET /models`
+        self._told = 0.0
 
     @property
     def where(self) -> str:
@@ -68,7 +74,8 @@ class OpenEndpoint:
         try:
             async with self.client.models.with_streaming_response.list(timeout=10.0) as response:
                 listed = json.loads(await response.read())
-        except openai.APIStatusError:
+        except openai.APIStatusError as refused:
+            self.listing = refused.status_code
             return []
         except (openai.APIConnectionError, httpx2.HTTPError, OSError) as problem:
             raise Transient(f"{self.block.base_url} does not answer: {self.clean(problem)}") from None
@@ -90,6 +97,12 @@ class OpenEndpoint:
             return text
         return text.replace(secret, "***").replace(secret.replace("/", "\\/"), "***")  # as some write it in JSON
 
+    def tell(self, problem: BaseException | None, pause: float) -> None:
+        """Say that the server gives trouble, now and then: many calls meet it at once."""
+        if time.monotonic() - self._told > TELLING:
+            self._told = time.monotonic()
+            logger.warning("%s; calls are tried again (this one in %.1f s)", problem, pause)
+
     async def close(self) -> None:
         await self.client.close()
 
@@ -100,11 +113,17 @@ async def complete(endpoint: OpenEndpoint, request: Request, on_text: OnText | N
     Rate limits, server errors and dropped connections are retried here, honouring Retry-After; what is left
     raises a CallError of the class that says what it means (blocks/errors.py).
     """
+
+    def again(state: tenacity.RetryCallState) -> None:
+        endpoint.tell(state.outcome.exception() if state.outcome else None, state.upcoming_sleep)
+        if on_text:
+            on_text(None)
+
     tries = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception_type((RateLimited, Transient)),
         wait=_wait,
         stop=_out_of_patience(endpoint.block.tries),
-        before_sleep=lambda _: on_text(None) if on_text else None,
+        before_sleep=again,
         reraise=True,
     )
     async for attempt in tries:
@@ -331,7 +350,7 @@ _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)
 def _wait(state: tenacity.RetryCallState) -> float:
     problem = state.outcome.exception() if state.outcome else None
     said = problem.retry_after if isinstance(problem, CallError) else None
-    return said if said is not None else max(0.2, _backoff(state))
+    return max(0.2, said or _backoff(state))  # a server that says 0 is not to be asked without a pause
 
 
 def _out_of_patience(tries: int) -> Callable[[tenacity.RetryCallState], bool]:

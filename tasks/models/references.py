@@ -47,6 +47,8 @@ async def resolve(reference: str, *, number: int = 1, provider: str = "auto") ->
         if not mark or not model:
             raise UsageError(f"model {reference!r}: name the model behind the URL, as in {url}#MODEL")
         return _at(url, model, provider)
+    if "#" in reference:
+        raise UsageError(f"model {reference!r}: that is no http(s) URL; write http://HOST:PORT/v1#MODEL")
     if BLOCK_NAME.fullmatch(reference):
         block = await _saved(reference)
         if block is not None:

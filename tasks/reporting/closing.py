@@ -48,10 +48,14 @@ async def merging(output: Path) -> AsyncIterator[None]:
     async def keep() -> None:
         while True:
             await asyncio.sleep(MERGE_SECONDS)
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "blocks.database", str(output)), stderr=asyncio.subprocess.DEVNULL
-            )
-            await process.wait()
+            with contextlib.suppress(OSError):  # no process to be had: the end of the run merges all
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "blocks.database", str(output)), stderr=asyncio.subprocess.DEVNULL
+                )
+                try:
+                    await process.wait()
+                finally:  # it holds the file, which the end of the run wants next
+                    await process.wait()
 
     keeping = asyncio.create_task(keep())
     try:
@@ -64,6 +68,8 @@ async def merging(output: Path) -> AsyncIterator[None]:
 
 def main(output: Path, folder: Path, run_id: str, statements: dict[str, str]) -> Closed:
     """Do it, in this process."""
+    import duckdb
+
     from blocks.database import StoreLocked, ingest
     from tasks.reporting.run_folder import write_run_folder
 
@@ -72,6 +78,8 @@ def main(output: Path, folder: Path, run_id: str, statements: dict[str, str]) ->
         ingest(output)
     except StoreLocked as locked:
         return Closed(summary=summary, waiting=str(locked))
+    except duckdb.Error as problem:
+        return Closed(summary=summary, waiting=f"the store cannot be used ({str(problem).splitlines()[0]})")
     return Closed(summary=summary, waiting=None)
 
 

@@ -26,15 +26,18 @@ def append(path: Path, text: str) -> None:
         log.write(text)
 
 
-def transcript(attempt: AttemptRow, calls: list[CallRow]) -> str:
-    """One attempt as the log tells it: its outcome, then every response in order."""
+def transcript(attempt: AttemptRow, calls: list[CallRow], *, whole: bool = False) -> str:
+    """One attempt as the log tells it: its outcome, then every response in order.
+
+    A run that keeps no texts has them in no file; `whole` is for the terminal.
+    """
     head = f"{'#' * WIDTH}\n{attempt.problem_id}, sample {attempt.sample}: {attempt.outcome}"
     if attempt.error:
         head += f" ({attempt.error_kind}: {attempt.error})"
-    return "\n".join([head, "", *(response(call) for call in calls), ""])
+    return "\n".join([head, "", *(response(call, whole) for call in calls), ""])
 
 
-def response(call: CallRow) -> str:
-    """One response with its stage and model; the text only where the run keeps texts."""
-    text = (call.reply or "") if call.keep_text else f"({call.completion_tokens} tokens, not kept)"
+def response(call: CallRow, whole: bool) -> str:
+    """One response with its stage and model; the text where the run keeps texts, or all is wanted."""
+    text = (call.reply or "") if call.keep_text or whole else f"({call.completion_tokens} tokens, not kept)"
     return f"{'_' * WIDTH}\nResponse from {call.stage} (Model {call.model_number}):\n\n{text}\n"

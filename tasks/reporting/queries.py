@@ -53,7 +53,7 @@ def summary(db: duckdb.DuckDBPyConnection, run_id: str) -> Summary:
         solved=said.solved,
         unsolved=said.unsolved,
         errors=said.errors,
-        accuracy=accuracy(db, run_id, run["samples"]),
+        accuracy=accuracy(db, run_id),
         pass_at_k=pass_at_k(db, run_id, run["samples"]),
         api_calls=calls["api_calls"],
         prompt_tokens=calls["prompt_tokens"],
@@ -86,15 +86,12 @@ def standing(db: duckdb.DuckDBPyConnection, run_id: str) -> Standing:
     return Standing(**counts)
 
 
-def accuracy(db: duckdb.DuckDBPyConnection, run_id: str, samples: int) -> float | None:
+def accuracy(db: duckdb.DuckDBPyConnection, run_id: str) -> float | None:
     """Return the percentage of attempts that passed, to one decimal; an error is no pass."""
     said = row(
-        db,
-        "SELECT count(DISTINCT problem_id) AS problems, count(*) FILTER (solved) AS passed "
-        "FROM attempts WHERE run_id = ?",
-        run_id,
+        db, "SELECT count(*) AS ended, count(*) FILTER (solved) AS passed FROM attempts WHERE run_id = ?", run_id
     )
-    return round(100 * said["passed"] / (said["problems"] * samples), 1) if said["problems"] else None
+    return round(100 * said["passed"] / said["ended"], 1) if said["ended"] else None
 
 
 def pass_at_k(db: duckdb.DuckDBPyConnection, run_id: str, samples: int) -> dict[str, float | None]:

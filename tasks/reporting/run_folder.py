@@ -1,14 +1,15 @@
 """The run folder: summaries, results and a folder a problem, written from the run's own spool."""
 
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
 from blocks.database import load_run
-from tasks.names import file_name
+from tasks.names import file_name, short_hash
 from tasks.reporting import queries
 from tasks.reporting.log import model_configuration
 from tasks.reporting.summary import Summary
@@ -27,15 +28,14 @@ def write_run_folder(output: Path, folder: Path, run_id: str, statements: dict[s
         summary = queries.summary(run, run_id)
         attempts = queries.calls_by_problem(run, run_id)
         about = _about(run, run_id)
-        fresh = _fresh_executions(run, run_id)
+    _place(folder, attempts, about.samples)
     _write(folder / "summary.json", summary.model_dump_json(indent=2) + "\n")
     _write(folder / "Summary.txt", summary_text(summary, attempts, about.references))
     _write(folder / "REPORT.txt", report_text(summary, attempts))
     stale = {
         (attempt["problem_id"], attempt["sample"])
         for attempt in attempts
-        if attempt["execution_id"] in fresh
-        or not (_attempt_folder(folder, attempt, about.samples) / "session_history.json").exists()
+        if _written_by(attempt["folder"]) != attempt["execution_id"]
     }
     if stale or not (folder / "Results.jsonl").exists():
         _write_texts(output, folder, run_id, summary.flow, attempts, stale, about, statements)
@@ -57,17 +57,6 @@ def _about(run: duckdb.DuckDBPyConnection, run_id: str) -> About:
     return About(references=tuple(references), **found)
 
 
-def _fresh_executions(run: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:
-    """Return the executions whose attempts may not be in the folder yet: the latest, and all if one was killed."""
-    executions = queries.table(
-        run,
-        "SELECT execution_id, finished_at FROM executions WHERE run_id = ? ORDER BY started_at DESC",
-        run_id,
-    )
-    killed = len(executions) > 1 and executions[1]["finished_at"] is None
-    return {each["execution_id"] for each in (executions if killed else executions[:1])}
-
-
 def _write_texts(
     output: Path,
     folder: Path,
@@ -83,6 +72,7 @@ def _write_texts(
     for attempt in attempts:
         problems[attempt["problem_id"]].append(attempt)
     part = folder / "Results.jsonl.part"
+    (folder / "Results.jsonl").unlink(missing_ok=True)  # until it is whole again: then a next execution writes it
     with load_run(output, run_id, texts=True) as run, part.open("w", encoding="utf-8", errors="replace") as results:
         names = list(problems)
         for first in range(0, len(names), BATCH):
@@ -94,7 +84,7 @@ def _write_texts(
                 results.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
                 for attempt in tried:
                     if (problem_id, attempt["sample"]) in stale:
-                        _write_problem(folder, attempt, texts, about, statements.get(problem_id, ""))
+                        _write_problem(attempt, texts, about, statements.get(problem_id, ""))
     part.replace(folder / "Results.jsonl")
 
 
@@ -123,8 +113,8 @@ def summary_text(summary: Summary, attempts: list[dict[str, Any]], models: tuple
         *([_line("Calls Without Usage", summary.calls_without_usage)] if summary.calls_without_usage else []),
         _line("Total Cost (USD)", summary.cost_usd),
         "",
-        _line("Total Time (s)", round(sum(seconds), 2)),
-        _line("Average Time (s)", round(sum(seconds) / count, 2)),
+        _line("Total Time of Calls (s)", round(sum(seconds), 2)),
+        _line("Average Time of Calls (s)", round(sum(seconds) / count, 2)),
         "",
         _line("Total Api Calls", summary.api_calls),
         _line("Max Api Calls", max(calls, default=0)),
@@ -235,15 +225,16 @@ def _run_details(attempt: dict[str, Any], calls: list[dict[str, Any]], models: i
     for number in range(1, models + 1):
         mine = [call for call in calls if call["model_number"] == number]
         details[f"model{number}_calls"] = len(mine)
-        details[f"model{number}_prompt_tokens"] = sum(call["prompt_tokens"] or 0 for call in mine)
-        details[f"model{number}_completion_tokens"] = sum(call["completion_tokens"] or 0 for call in mine)
+        for what in ("prompt_tokens", "completion_tokens"):
+            counts = [call[what] for call in mine]
+            details[f"model{number}_{what}"] = None if None in counts else sum(counts)
     if all(call["keep_text"] for call in calls):
         details["details"] = [_told(call) for call in calls]
     return details
 
 
-def _write_problem(folder: Path, attempt: dict[str, Any], texts: Texts, about: About, statement: str) -> None:
-    where = _attempt_folder(folder, attempt, about.samples)
+def _write_problem(attempt: dict[str, Any], texts: Texts, about: About, statement: str) -> None:
+    where: Path = attempt["folder"]
     key = attempt["problem_id"], attempt["sample"]
     extension = EXTENSIONS.get(about.language, "txt")
     where.mkdir(parents=True, exist_ok=True)
@@ -256,6 +247,7 @@ def _write_problem(folder: Path, attempt: dict[str, Any], texts: Texts, about: A
     if program is not None:
         _write(where / f"final_solution.{extension}", program)
     history = {
+        "execution_id": attempt["execution_id"],
         "problem_id": attempt["problem_id"],
         "sample": attempt["sample"],
         "solved": attempt["solved"],
@@ -280,9 +272,27 @@ def _told(call: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _attempt_folder(folder: Path, attempt: dict[str, Any], samples: int) -> Path:
-    problem = folder / "problems" / file_name(attempt["problem_id"])
-    return problem if samples == 1 else problem / f"sample_{attempt['sample']}"
+def _place(folder: Path, attempts: list[dict[str, Any]], samples: int) -> None:
+    """Give each attempt its folder; problems whose ids make one file name have a hash behind it."""
+    ids = {attempt["problem_id"] for attempt in attempts}
+    taken = Counter(file_name(problem_id).casefold() for problem_id in ids)
+    for attempt in attempts:
+        name = file_name(attempt["problem_id"])
+        if taken[name.casefold()] > 1:
+            name = f"{name}-{short_hash(attempt['problem_id'])}"
+        problem = folder / "problems" / name
+        attempt["folder"] = problem if samples == 1 else problem / f"sample_{attempt['sample']}"
+
+
+def _written_by(folder: Path) -> str | None:
+    """Return the execution whose attempt a folder tells of; None where it is not whole."""
+    try:
+        with (folder / "session_history.json").open(encoding="utf-8") as file:
+            head = file.read(200)
+    except OSError:
+        return None
+    said = re.search(r'"execution_id": "([^"]*)"', head)
+    return said[1] if said else None
 
 
 def _histogram(what: str, calls: list[int]) -> list[str]:

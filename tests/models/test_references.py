@@ -142,7 +142,8 @@ async def test_model_2_may_have_the_only_server(monkeypatch: pytest.MonkeyPatch)
         ("https://#m", "is not an http(s) URL"),
         ("http://me:hunter2@h/v1#m", "give the key as api_key"),
         ("/path/to/model", "OPENAI_API_BASE is not set"),
-        ("ftp://h/v1#m", "OPENAI_API_BASE is not set"),
+        ("ftp://h/v1#m", "is no http(s) URL"),
+        ("localhost:8000#m", "write http://HOST:PORT/v1#MODEL"),
     ],
 )
 async def test_what_names_nothing_is_one_line(replies: Path, reference: str, named: str):
