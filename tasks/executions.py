@@ -108,8 +108,8 @@ def _verdict(run: OpenRun, summary: Summary, failures: list[Exception]) -> State
     if refused and len(refused) == len(run.endpoints):
         raise UsageError(f"{refused[0]}; set the endpoint's key (OPENAI_API_KEY in .env, or its block)")
     return Failed(
-        message=f"{len(failures)} attempts ended in an error (the first: {failures[0]}); the rest is done, and the "
-        "same command tries them again",
+        message=f"attempts that ended in an error: {len(failures)} (the first: {failures[0]}); the rest is done, and "
+        "the same command tries them again",
         data=data,
     )
 

@@ -69,7 +69,7 @@ async def prepare_grading(options: Options, solutions: str) -> Grading:
     graders = options.eval_workers or os.cpu_count() or 1
     options = options.model_copy(update={"workers": graders, "eval_workers": graders})
     named = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-    warnings = (f"{len(missing)} problems have no program and are not graded: {named}",) if missing else ()
+    warnings = (f"problems without a program, not graded: {len(missing)} ({named})",) if missing else ()
     job = Job(options, configuration, (), dataset, problems, await sandbox_of(options), warnings)
     return Grading(job, programs)
 

@@ -104,7 +104,7 @@ def test_solutions_of_every_kind(flow: Run, tmp_path: Path) -> None:
     command = [CHECKOUT / "flows" / "grade.py", "--dataset", dataset, "--output", tmp_path / "out"]
     ended = flow(*command, "--solutions", file)
     assert ended.returncode == 0, ended.stderr
-    assert "1 problems have no program and are not graded: R/2" in ended.stdout
+    assert "problems without a program, not graded: 1 (R/2)" in ended.stdout
     run = next((tmp_path / "out").glob("rolls/grade/mine/*/Run-1"))
     summary = summary_of(run)
     assert (summary["solved"], summary["unsolved"], summary["accuracy"]) == (1, 1, 66.7)

@@ -374,7 +374,7 @@ def test_a_call_that_fails_for_good_is_an_error_row(flow: Run, tmp_path: Path) -
     arguments = ["--strategy", "direct", "--limit", "3"]
     ended = flow(*solving(tmp_path / "out", *arguments, model1=f"recorded:{replies}#small", large=False))
     assert ended.returncode == 1
-    assert "1 attempts ended in an error" in ended.stderr
+    assert "attempts that ended in an error: 1" in ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
     run = next((tmp_path / "out").glob("problems/direct/small/*/Run-1"))
     summary = summary_of(run)
