@@ -21,8 +21,9 @@ from blocks.database import StoreLocked
 from blocks.errors import UsageError
 from tasks.command_line import Command, main
 from tasks.reporting.markdown import write_page
+from tasks.reporting.pages import Column, Page, Table, shown
 from tasks.reporting.store_queries import find_run, open_store, run_about
-from tasks.reporting.tables import Column, Page, Table, run_page, runs_page, shown
+from tasks.reporting.tables import run_page, runs_page
 
 LATEST = "latest"
 ROOM = 130  # columns of a terminal that shows a table's wide columns too

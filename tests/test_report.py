@@ -22,7 +22,8 @@ from flows import report as flow_file
 from flows.report import print_page
 from tasks.reporting import queries, store_queries
 from tasks.reporting.markdown import escaped, page_markdown, write_page
-from tasks.reporting.tables import Column, Page, Table, run_page, runs_page, shown
+from tasks.reporting.pages import Column, Page, Table, shown
+from tasks.reporting.tables import run_page, runs_page
 
 ROOT = Path(__file__).parents[1]
 START = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)

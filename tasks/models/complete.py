@@ -1,12 +1,11 @@
 """One model call: one request, one reply, streamed where the server can, retried while the trouble is short."""
 
 import asyncio
-import contextlib
 import copy
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -24,20 +23,17 @@ from blocks.errors import (
     RateLimited,
     Transient,
     classify,
-    read_failure,
 )
 from blocks.records import Reply, Request
 from tasks.models.pricing import price_of
+from tasks.models.reading import CutOff, ErrorInside, OnText, Reading, joined
 from tasks.models.recorded import OWNER, key_headers
 
 logger = logging.getLogger("consort")
 
 TELLING = 10.0  # seconds between two warnings about one server
 PATIENCE = 180.0  # seconds of rate limiting after which a call is given up
-DRAINING = 1.0  # seconds that a stream may take to end after its last event
 LONG_WAIT = 120.0  # a Retry-After above this many seconds means that the quota is spent
-
-OnText = Callable[[str | None], None]
 
 
 class Way(NamedTuple):
@@ -155,7 +151,7 @@ async def _ask(endpoint: OpenEndpoint, request: Request, way: Way, on_text: OnTe
     `post` sends the body as it is; `chat.completions.create` would first walk it by its type annotations, which costs
     a millisecond a call.
     """
-    reading = _Reading(on_text)
+    reading = Reading(on_text)
     try:
         answer = await endpoint.client.post(
             "/chat/completions",
@@ -171,12 +167,12 @@ async def _ask(endpoint: OpenEndpoint, request: Request, way: Way, on_text: OnTe
                 await reading.stream(response.aiter_bytes())
             else:
                 reading.whole(await response.aread())
-            return reading.reply(endpoint, response.headers.get("x-request-id"))
+            return _reply(endpoint, reading, response.headers.get("x-request-id"))
     except openai.APIStatusError as failed:
         return _problem(endpoint, failed.status_code, dict(failed.response.headers), failed.response.content)
-    except _ErrorInside as failed:
+    except ErrorInside as failed:
         return _problem(endpoint, failed.status, {}, failed.body)
-    except _CutOff as failed:
+    except CutOff as failed:
         return Transient(f"{endpoint.where}: {failed}")
     except (openai.APIConnectionError, httpx2.HTTPError, OSError) as failed:
         return Transient(f"{endpoint.block.base_url}: {endpoint.clean(failed)}")
@@ -210,138 +206,32 @@ def _problem(endpoint: OpenEndpoint, status: int | None, headers: dict[str, str]
     return problem
 
 
-class _CutOff(Exception):
-    """The answer ended before its end, or is none."""
-
-
-class _ErrorInside(Exception):
-    """An error object in an answer that began with 200."""
-
-    def __init__(self, body: bytes) -> None:
-        super().__init__()
-        self.body = body
-        code = read_failure(body).code or ""
-        self.status = int(code) if code.isdecimal() and 400 <= int(code) < 600 else None
-
-
-class _Reading:
-    """Puts a reply together from a stream's chunks, or from one whole answer.
-
-    The chunks are read as plain JSON: building the client's typed objects costs about four times as much, and a
-    server may send one chunk a token.
-    """
-
-    def __init__(self, on_text: OnText | None) -> None:
-        self.on_text = on_text
-        self.started = time.perf_counter()
-        self.first: float | None = None
-        self.text: list[str] = []
-        self.reasoning: list[str] = []
-        self.finish_reason: str | None = None
-        self.usage: dict[str, Any] = {}
-        self.model: str | None = None
-
-    async def stream(self, pieces: AsyncIterator[bytes]) -> None:
-        lines = _lines(pieces)
-        async for line in lines:
-            if not line.startswith(b"data:"):
-                continue  # comments such as `: keep-alive`, and empty lines
-            data = line[5:].strip()
-            if data == b"[DONE]":
-                await _drain(lines)
-                return
-            self._take(_fields(data), "delta")
-        if self.finish_reason is None:
-            raise _CutOff("the stream was cut before its end")
-
-    def whole(self, content: bytes) -> None:
-        answer = _fields(content)
-        if not answer.get("choices"):
-            raise _ErrorInside(content)
-        self._take(answer, "message")
-        self.first = None  # nobody saw when the first token came
-
-    def _take(self, chunk: dict[str, Any], field: str) -> None:
-        self.model = chunk.get("model") or self.model
-        self.usage = chunk.get("usage") or self.usage
-        for choice in filter(None, chunk.get("choices") or ()):
-            delta = choice.get(field) or {}
-            reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-            text = delta.get("content")
-            if (text or reasoning) and self.first is None:
-                self.first = time.perf_counter()
-            if reasoning:
-                self.reasoning.append(reasoning)
-            if text:
-                self.text.append(text)
-                if self.on_text:
-                    self.on_text(text)
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
-
-    def reply(self, endpoint: OpenEndpoint, request_id: str | None) -> Reply:
-        ended = time.perf_counter()
-        text = _joined(self.text)
-        model = self.model or endpoint.block.model
-        prompt_tokens = self.usage.get("prompt_tokens")
-        completion_tokens = self.usage.get("completion_tokens")
-        cached = (self.usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-        price = price_of(endpoint.block, model, prompt_tokens, completion_tokens, cached)
-        return Reply(
-            text=text,
-            reasoning=_joined(self.reasoning) or text.rpartition("</think>")[0].removeprefix("<think>").strip(),
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-            reasoning_tokens=(self.usage.get("completion_tokens_details") or {}).get("reasoning_tokens"),
-            cached_prompt_tokens=cached,
-            ttft=None if self.first is None else self.first - self.started,
-            seconds=ended - self.started,
-            finish_reason=self.finish_reason,
-            model=model,
-            endpoint=endpoint.name,
-            request_id=request_id,
-            recorded=endpoint.recorded,
-            cost=price.cost,
-            currency=price.currency,
-            price_source=price.source,
-        )
-
-
-async def _drain(lines: AsyncIterator[bytes]) -> None:
-    """Read what little may follow the end of a stream: only a body that was read whole leaves its connection open."""
-    with contextlib.suppress(TimeoutError, httpx2.HTTPError):
-        async with asyncio.timeout(DRAINING):
-            async for _ in lines:
-                pass
-
-
-def _joined(pieces: list[str]) -> str:
-    """Join pieces between which a surrogate pair may be parted; half of one cannot be stored."""
-    text = "".join(pieces)
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield lines as line feeds end them; the client's own also end at U+2028, which JSON may hold as it is."""
-    rest = b""
-    async for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            yield line
-    if rest:
-        yield rest
-
-
-def _fields(data: bytes) -> dict[str, Any]:
-    """Parse an answer, or one chunk of it; raises _ErrorInside where it is an error in one of its shapes."""
-    try:
-        fields = json.loads(data)
-    except (ValueError, RecursionError):
-        raise _CutOff("the answer is not JSON" if data else "the answer is empty") from None
-    if not isinstance(fields, dict) or fields.get("error"):
-        raise _ErrorInside(data)
-    if "choices" not in fields and ("message" in fields or fields.get("object") == "error"):
-        raise _ErrorInside(data)
-    return fields
+def _reply(endpoint: OpenEndpoint, reading: Reading, request_id: str | None) -> Reply:
+    ended = time.perf_counter()
+    text = joined(reading.text)
+    model = reading.model or endpoint.block.model
+    prompt_tokens = reading.usage.get("prompt_tokens")
+    completion_tokens = reading.usage.get("completion_tokens")
+    cached = (reading.usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    price = price_of(endpoint.block, model, prompt_tokens, completion_tokens, cached)
+    return Reply(
+        text=text,
+        reasoning=joined(reading.reasoning) or text.rpartition("</think>")[0].removeprefix("<think>").strip(),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        reasoning_tokens=(reading.usage.get("completion_tokens_details") or {}).get("reasoning_tokens"),
+        cached_prompt_tokens=cached,
+        ttft=None if reading.first is None else reading.first - reading.started,
+        seconds=ended - reading.started,
+        finish_reason=reading.finish_reason,
+        model=model,
+        endpoint=endpoint.name,
+        request_id=request_id,
+        recorded=endpoint.recorded,
+        cost=price.cost,
+        currency=price.currency,
+        price_source=price.source,
+    )
 
 
 _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tasks.reporting.tables import Page, Table, shown
+from tasks.reporting.pages import Page, Table, shown
 
 
 def page_markdown(page: Page) -> str:
