@@ -18,6 +18,7 @@ from rich.console import Console
 
 from blocks.spool import SpoolFull
 from tasks.attempts import Solver, attempt
+from tasks.background import beside
 from tasks.records import Attempt, Problem
 from tasks.reporting.progress import Bar
 from tasks.runs import OpenRun
@@ -153,13 +154,10 @@ async def _progress(total: int, ends: Counter[str]) -> AsyncIterator[None]:
             await asyncio.sleep(PROGRESS_SECONDS)
             await update()
 
-    keeping = asyncio.create_task(keep())
     try:
-        yield
+        async with beside(keep()):
+            yield
     finally:
-        keeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping
         await update()
 
 

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from blocks.records import Record
+from tasks.background import beside
 from tasks.reporting.summary import Summary
 
 MERGE_SECONDS = 60.0
@@ -42,12 +43,12 @@ async def close(output: Path, folder: Path, run_id: str, statements: dict[str, s
 
 
 @asynccontextmanager
-async def merging(output: Path) -> AsyncIterator[None]:
-    """Merge the spools into the store every MERGE_SECONDS while a run goes on, in a process of its own."""
+async def merging(output: Path, seconds: float = MERGE_SECONDS) -> AsyncIterator[None]:
+    """Merge the spools into the store every so many seconds while a run goes on, in a process of its own."""
 
     async def keep() -> None:
         while True:
-            await asyncio.sleep(MERGE_SECONDS)
+            await asyncio.sleep(seconds)
             with contextlib.suppress(OSError):  # no process to be had: the end of the run merges all
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-m", "blocks.database", str(output)), stderr=asyncio.subprocess.DEVNULL
@@ -57,13 +58,8 @@ async def merging(output: Path) -> AsyncIterator[None]:
                 finally:  # it holds the file, which the end of the run wants next
                     await process.wait()
 
-    keeping = asyncio.create_task(keep())
-    try:
+    async with beside(keep()):
         yield
-    finally:
-        keeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping
 
 
 def main(output: Path, folder: Path, run_id: str, statements: dict[str, str]) -> Closed:
