@@ -1,9 +1,10 @@
-"""How bubblewrap is asked for an isolated process, and whether this machine grants it.
+"""How bubblewrap is asked for an isolated worker, and whether this machine grants it.
 
-Covered: namespaces of its own for processes, network, IPC, host name and cgroup; a read-only root that
-holds the system libraries and the Python runtime and nothing else of the host; bounded private tmpfs
-for /tmp and /dev/shm; no capabilities beyond those that drop root; no new privileges.
-Not covered: a seccomp filter, the number of inodes in /tmp, memory of tmpfs counted to the program.
+Covered: namespaces of its own for processes, network, IPC, host name and cgroup; a read-only root that holds the
+system libraries and what is named, and nothing else of the host. The worker in it keeps what it needs to make the
+inner namespaces of each program, where everything is dropped: as root three capabilities without a user namespace
+(one that maps to uid 0 would leave RLIMIT_NPROC without effect), as an ordinary user those of a user namespace.
+Not covered: what is left to `tasks.sandbox.confine`: limits, uids, the system-call filter, each program's own /tmp.
 """
 
 import functools
@@ -11,57 +12,58 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from blocks.limits import Isolation, Limits
-
-INTERPRETER_FLAGS = ("-s", "-P", "-S", "-B")
+SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
+CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SYS_PTRACE")
 
 _TRIAL = """
-import os
-if os.geteuid() == 0:
-    os.setgroups([])
-    os.setresuid(65534, 65534, 65534)
-print(os.path.isdir('/proc/self/fd') and 'isolated')
+import ctypes, os
+libc = ctypes.CDLL(None)
+assert libc.unshare(0x28020000) == 0 and os.path.isdir('/proc/self/fd')
+child = os.fork()
+if child == 0:
+    made = libc.mount(b'proc', b'/proc', b'proc', 14, None) or libc.mount(b'tmpfs', b'/tmp', b'tmpfs', 6, None)
+    if os.geteuid() == 0 and not made and open('/proc/self/uid_map').read().split()[2] != '1':
+        os.setgroups([])
+        os.setresuid(65534, 65534, 65534)
+    os._exit(bool(made))
+print(os.waitpid(child, 0)[1] == 0 and 'isolated')
 """
 
 
-def bubblewrap_command(limits: Limits) -> list[str]:
+def bubblewrap_command(readable: Sequence[str]) -> list[str]:
     """The command line up to and without the program: bwrap, its options, `--`.
 
-    As root no user namespace is made, because one that maps to uid 0 leaves RLIMIT_NPROC without
-    effect: the process inside keeps CAP_SETUID and CAP_SETGID, to leave root before the program runs.
+    `readable`: the files and folders of the host that are there, read-only, besides the system's libraries.
     """
     command = [str(shutil.which("bwrap")), "--die-with-parent", "--unshare-pid", "--unshare-net"]
     command += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
-    command += ["--cap-drop", "ALL"]
     if os.geteuid() == 0:
-        command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        command += ["--cap-drop", "ALL"]
+        for capability in CAPABILITIES:
+            command += ["--cap-add", capability]
     else:
-        command += ["--unshare-user"]
+        command += ["--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "ALL"]
     bound: list[str] = []
-    for name in ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", *_runtime()]:
+    for name in [*SYSTEM, *readable]:
         command += _bound_read_only(name, bound)
-    tmpfs = ["--perms", "1777", "--size", str(limits.tmp_mb << 20), "--tmpfs"]
-    command += ["--proc", "/proc", "--dev", "/dev", *tmpfs, "/dev/shm", "--remount-ro", "/dev"]
-    command += [*tmpfs, "/tmp", "--remount-ro", "/", "--chdir", "/tmp"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    command += ["--perms", "1777", "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"]
     return [*command, "--"]
 
 
 @functools.cache
-def detect_isolation() -> Isolation:
-    """ "bubblewrap" where a Python started under it answers, tried once for real; else "process"."""
+def detect_isolation() -> Literal["bubblewrap", "process"]:
+    """ "bubblewrap" where a Python started under it can make the inner namespaces, tried once; else "process"."""
     if sys.platform != "linux" or shutil.which("bwrap") is None:
         return "process"
-    command = [*bubblewrap_command(Limits(isolation="bubblewrap")), interpreter(), *INTERPRETER_FLAGS]
+    command = [*bubblewrap_command(python_runtime()), interpreter(), "-S", "-c", _TRIAL]
     try:
         trial = subprocess.run(
-            [*command, "-c", _TRIAL],
-            env={},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=20,
-            check=False,
+            command, env={}, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return "process"
@@ -73,7 +75,7 @@ def interpreter() -> str:
     return str(Path(sys.executable).resolve())
 
 
-def _runtime() -> list[str]:
+def python_runtime() -> list[str]:
     """The files that Python needs: its executable, its standard library, its shared library."""
     base, library = Path(sys.base_prefix).resolve(), Path(os.__file__).resolve().parent
     shared = [str(path) for folder in ("lib", "lib64") for path in base.glob(f"{folder}/libpython*")]

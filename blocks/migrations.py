@@ -37,4 +37,14 @@ MIGRATIONS: tuple[str, ...] = (
         isolation VARCHAR, execution_id VARCHAR
     );
     """,
+    """
+    ALTER TABLE tests ADD COLUMN comparison VARCHAR;
+    ALTER TABLE tests ADD COLUMN cpu_limit DOUBLE;
+    ALTER TABLE tests ADD COLUMN wall_limit DOUBLE;
+    ALTER TABLE tests ADD COLUMN memory_limit_mb INTEGER;
+    ALTER TABLE tests ADD COLUMN output_limit_kb INTEGER;
+    ALTER TABLE tests ADD COLUMN scale DOUBLE;
+    ALTER TABLE programs ADD COLUMN isolation VARCHAR;
+    ALTER TABLE attempts ADD COLUMN language VARCHAR;
+    """,
 )

@@ -126,6 +126,7 @@ class AttemptRow(Row):
     tests: int = 0
     tests_passed: int = 0
     isolation: str | None = None
+    language: str | None = None
     started_at: datetime
     generated_at: datetime | None = None
     grading_started_at: datetime | None = None
@@ -191,10 +192,15 @@ class ProgramRow(Row):
     samples: int
     samples_passed: int
     report: str
+    isolation: str | None = None
 
 
 class TestRow(Row):
-    """One test of a suite on the attempt's last program. Times in seconds, memory in MiB."""
+    """One test of a suite on the attempt's last program. Times in seconds, memory in MiB.
+
+    The limits are those that the test ran under; `scale` is the part of the time limits that is the host's
+    calibration. `comparison` is what compared: the suite's own assertion, or tokens of output.
+    """
 
     table: ClassVar[str] = "tests"
     key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample", "suite", "test")
@@ -211,3 +217,9 @@ class TestRow(Row):
     detail: str | None = None
     isolation: str
     execution_id: str
+    comparison: str | None = None
+    cpu_limit: float | None = None
+    wall_limit: float | None = None
+    memory_limit_mb: int | None = None
+    output_limit_kb: int | None = None
+    scale: float | None = None

@@ -1,5 +1,6 @@
 """The real processes that tests and benchmarks talk to: a Prefect server, the recorded-reply server."""
 
+import contextlib
 import json
 import os
 import signal
@@ -100,3 +101,20 @@ def answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of a process; none where it is gone."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in task.read_text().split()]
+    return found
+
+
+def tree(pid: int) -> list[int]:
+    """Return the process and its descendants, parents first."""
+    found = [pid]
+    for parent in found:
+        found += children(parent)
+    return found

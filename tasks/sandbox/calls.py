@@ -1,12 +1,14 @@
-"""Function tests of a program that nobody trusts: the program in one process, its tests in another.
+"""Function tests: the program in an isolated process, the dataset's tests in a judge, the verdict from outside both.
 
-The judge (`tasks.sandbox.judge`) runs the dataset's test code and calls the program over a pair of pipes
-of their own; a thread of this process watches both, ends them, and says what happened.
+The judge (`tasks.sandbox.judge`) runs the test code and calls the program over a pair of pipes of their own. Runs in
+the grading host, which follows both and says what happened.
 
-Covered: expected values never enter the program's process; one deadline for everything; output beyond
-the cap, CPU time or memory beyond the limits end the program; cancelling ends both processes at once.
-Not covered: what `tasks.sandbox.execute` does not cover.
+Covered: expected values never enter the program's process; one deadline for everything; a judge that dies on a
+program's values; a program that ends, hangs, or takes its worker with it.
+Not covered: what `tasks.sandbox.confine` does not cover.
 """
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
@@ -14,157 +16,211 @@ import marshal
 import math
 import os
 import signal
-import tempfile
-import threading
 import time
-from typing import IO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from blocks.limits import Limits
-from tasks.sandbox.execute import Isolated
-from tasks.sandbox.judging import Judge, start_judge
-from tasks.sandbox.processes import Usage, largest
-from tasks.sandbox.watching import BEYOND_TIME, Watched, watch
-from tasks.sandbox.watching import Judged as Judged
+from tasks.sandbox.execute import Ended, Program, Setting, Worker, WorkerLost, handed
+from tasks.sandbox.reader import read
+from tasks.sandbox.values import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.sandbox.host import Host
+
+LAST_WORDS = 2.0  # seconds that a judge has to tell where it was when its program ended
+BEYOND_TIME = "beyond the time limit"  # one text, for which clock ran out depends on the machine's load
+NEAR = 0.1  # a wall limit passed with this part of it spent waiting for a processor is no verdict yet
 
 
-class Work(NamedTuple):
-    """A program and its tests: `setup` is executed once, then each of `tests`, which call `candidate`."""
+class Judged(NamedTuple):
+    """One test. `error` is what was raised or went wrong, `line` of the program (0: not known)."""
 
-    program: str
-    context: str
-    entry_point: str
-    setup: str
-    tests: tuple[str, ...]
+    outcome: str
+    source: str = ""
+    call: str = ""
+    got: str = ""
+    expected: str = ""
+    error: str = ""
+    line: int = 0
 
 
 class Session(NamedTuple):
-    """What became of the work: the tests that were judged, in order, and what ended it early, if anything.
+    """What became of the tests: those that were judged, in order, and what ended it early, if anything.
 
-    `stopped` is what happened to the test after the last judged one, or to the loading of the program
-    where `loaded` is False.
+    `stopped` is what happened to the test after the last judged one, or to the loading of the program where `loaded`
+    is False. Seconds and bytes of the whole session; `seconds` has the wall time of each judged test.
     """
 
     judged: tuple[Judged, ...]
     loaded: bool
     stopped: Judged | None
-    usage: Usage
-    wall_seconds: float
-
-    @property
-    def broken(self) -> str:
-        """What went wrong in the machinery or the test code; empty where nothing did."""
-        tests = [*self.judged, *([self.stopped] if self.stopped else [])]
-        return next((test.error for test in tests if test.outcome == "harness_error"), "")
+    cpu: float
+    wall: float
+    peak: int
+    seconds: tuple[float, ...]
 
 
-NICENESS = 10
+async def grade(host: Host, work: tuple[Any, ...], limits: dict[str, Any], setting: tuple[Any, ...]) -> Session:
+    """Run the tests; `work` is `(program, context, entry_point, names, setup, tests)`.
+
+    A session near its time limit is held once more with nothing beside it. Raises OSError where no process starts.
+    """
+    session, near = await _twice(host, work, limits, Setting(*setting))
+    if near:
+        async with host.places.alone():
+            session, _ = await _twice(host, work, limits, Setting(*setting))
+    return session
 
 
-async def run_tests(work: Work, limits: Limits) -> Session:
-    """Run the tests. Never blocks the event loop; cancelling it ends every process, then it returns."""
-    loop = asyncio.get_running_loop()
-    finished: asyncio.Future[Session] = loop.create_future()
-    stop, stopping = os.pipe()
-
-    def settle(session: Session | None, error: BaseException | None) -> None:
-        if error is not None:
-            finished.set_exception(error)
-        elif session is not None:
-            finished.set_result(session)
-
-    def run() -> None:
-        session, error = None, None
-        # On Linux a thread has a niceness of its own, and what it starts inherits it: generation goes first.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+async def _twice(host: Host, work: tuple[Any, ...], limits: dict[str, Any], setting: Setting) -> tuple[Session, bool]:
+    """A session; one more in another worker where the first was lost."""
+    cut = "lost"
+    for _ in range(2):
         try:
-            session = _session(work, limits, stop)
-        except OSError as problem:
-            session = _not_started(str(problem))
-        except BaseException as problem:  # noqa: BLE001 (raised again where it is awaited)
-            error = problem
-        os.close(stop)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(settle, session, error)
-
-    try:
-        threading.Thread(target=run, name="grading", daemon=True).start()
-    except RuntimeError as problem:
-        os.close(stop)
-        os.close(stopping)
-        return _not_started(str(problem))
-    try:
-        await asyncio.wait([finished])
-    finally:
-        os.close(stopping)
-        while not finished.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([finished])
-    return finished.result()
+            async with host.places.worker(setting) as worker:
+                return await _session(host, worker, work, limits)
+        except WorkerLost as lost:
+            cut = "memory" if lost.of_memory else "lost"
+    outcome, error = beyond(cut, limits)
+    return Session((), False, Judged(outcome, error=error), 0.0, 0.0, 0, ()), False
 
 
-def _not_started(why: str) -> Session:
-    failed = Judged("harness_error", error=f"no process can be started: {why}")
-    return Session((), loaded=False, stopped=failed, usage=Usage(), wall_seconds=0.0)
-
-
-def _session(work: Work, limits: Limits, stop: int) -> Session:
-    started = time.monotonic()
+async def _session(host: Host, worker: Worker, work: tuple[Any, ...], limits: dict[str, Any]) -> tuple[Session, bool]:
+    source, context, entry_point, names, setup, tests = work
+    began = time.monotonic()
     with contextlib.ExitStack() as cleanup:
-        requests, replies, results = (_pipe(cleanup) for _ in range(3))
-        code = f"serve({requests.reading.fileno()}, {replies.writing.fileno()})"
-        ends = (requests.reading.fileno(), replies.writing.fileno())
-        program = cleanup.enter_context(Isolated(code, limits, ends))
-        complaints = cleanup.enter_context(tempfile.TemporaryFile())
-        descriptors = (requests.writing.fileno(), replies.reading.fileno(), results.writing.fileno())
-        judging = _start_judge(work, limits, descriptors, complaints)
-        cleanup.callback(judging.end)
-        for child_end in (requests.reading, *replies, results.writing):
-            child_end.close()  # but not the program's end of work, or it would be gone before it is measured
-        watched = watch(program, judging, results.reading, limits, stop, started + limits.wall_seconds)
-        stopped = _stopped(watched, program, complaints)
-        judged = [Judged(*frame[1:]) for frame in watched.frames if frame[0] == "test" and frame[1] != "gone"]
-        loaded = any(frame[0] == "loaded" for frame in watched.frames)
-        usage = largest(watched.usage, program.usage())
-    return Session(tuple(judged), loaded, stopped, usage, time.monotonic() - started)
+        payload = cleanup.enter_context(handed(marshal.dumps((context, source, entry_point, names))))
+        numbers = (math.ceil(limits["cpu"]) + 1, 2 * int(limits["memory"]))
+        suite = cleanup.enter_context(handed(marshal.dumps((numbers, (context, entry_point, names, setup, tests)))))
+        complaints = cleanup.enter_context(handed(b""))
+        with _closing(6) as ends:
+            requests, asked, replies, replied, results, reported = ends
+            program = Program("call", limits, payload, None, (requests, replied))
+            running = asyncio.ensure_future(worker.run(program))
+            try:
+                judge = await host.judges.fork((suite, asked, replies, reported, complaints))
+            except BaseException:
+                running.cancel()
+                await asyncio.wait([running])
+                raise
+            for end in (requests, asked, replies, replied, reported):
+                os.close(end)
+            del ends[:4], ends[1:]
+            try:
+                frames = _Frames(results)
+                ended = await _followed(frames, running, worker)
+            finally:
+                frames.close()
+                if not running.done():
+                    running.cancel()
+                    await asyncio.wait([running])
+                await judge.end()
+        complaint = os.pread(complaints, 4096, 0).decode("utf-8", "replace").strip()[-300:]
+    return _told(frames, ended, limits, began, complaint)
 
 
-class _Pipe(NamedTuple):
-    reading: IO[bytes]
-    writing: IO[bytes]
+@contextlib.contextmanager
+def _closing(count: int) -> Iterator[list[int]]:
+    """Ends of pipes, reading and writing by turns, that are closed at the end unless they are taken off the list."""
+    ends = [end for _ in range(count // 2) for end in os.pipe()]
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
 
 
-def _pipe(cleanup: contextlib.ExitStack) -> _Pipe:
-    reading, writing = os.pipe()
-    pipe = _Pipe(os.fdopen(reading, "rb", 0), os.fdopen(writing, "wb", 0))
-    for end in pipe:
-        cleanup.callback(end.close)
-    return pipe
+class _Frames:
+    """What the judge reports, as it comes; `finished` is set when there is no more to come."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.frames: list[tuple[Any, ...]] = []
+        self.times: list[float] = []
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._descriptor, self._data = descriptor, b""
+        os.set_blocking(descriptor, False)
+        asyncio.get_running_loop().add_reader(descriptor, self._more)
+
+    def _more(self) -> None:
+        try:
+            part = os.read(self._descriptor, 1 << 18)
+        except BlockingIOError:
+            return
+        data = self._data + part
+        while len(data) >= 4 and len(data) >= 4 + (length := int.from_bytes(data[:4], "big")):
+            try:
+                frame = read(data[4 : 4 + length])
+            except Malformed:
+                frame = None
+            self.frames.append(frame if isinstance(frame, tuple) and frame else ("broken", "an unreadable report"))
+            self.times.append(time.monotonic())
+            data = data[4 + length :]
+        self._data = data
+        if not part or (self.frames and self.frames[-1][0] in ("end", "broken")):
+            self.close()
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._descriptor)
+        if not self.finished.done():
+            self.finished.set_result(None)
 
 
-def _start_judge(work: Work, limits: Limits, descriptors: tuple[int, int, int], complaints: IO[bytes]) -> Judge:
-    """The judge reads its work from a file, which cannot block; its limits are about the program's."""
-    numbers = (math.ceil(limits.cpu_seconds) + 1, 2 * limits.memory_mb << 20)
-    tests = (work.context, work.program, work.entry_point, work.setup, work.tests)
-    with tempfile.TemporaryFile() as file:
-        file.write(marshal.dumps((numbers, tests)))
-        file.seek(0)
-        return start_judge((file.fileno(), *descriptors, complaints.fileno()))
+async def _followed(frames: _Frames, running: asyncio.Future[Ended], worker: Worker) -> Ended:
+    """Until the judge has reported all, or the program has ended and the judge has told where that was."""
+    either: list[asyncio.Future[Any]] = [running, frames.finished]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        await asyncio.wait([frames.finished], timeout=LAST_WORDS)
+    else:
+        worker.stop()
+    return await running
 
 
-def _stopped(watched: Watched, program: Isolated, complaints: IO[bytes]) -> Judged | None:
+def _told(
+    frames: _Frames, ended: Ended, limits: dict[str, Any], began: float, complaint: str
+) -> tuple[Session, bool]:
+    stopped = _stopped(frames.frames, ended, limits, complaint)
+    judged, seconds = list[Judged](), list[float]()
+    last = began
+    for frame, moment in zip(frames.frames, frames.times, strict=True):
+        if frame[0] == "loaded":
+            last = moment
+        elif frame[0] == "test" and frame[1] != "gone":
+            judged.append(Judged(*frame[1:]))
+            seconds.append(moment - last)
+            last = moment
+    if stopped is not None and stopped.outcome == "time_limit" and ended.cut in ("", "stopped"):
+        judged = judged[: max(0, len(judged) - 1)]  # the last one passed too late
+    loaded = any(frame[0] == "loaded" for frame in frames.frames)
+    near = stopped is not None and stopped.outcome == "time_limit" and _near(ended)
+    wall = time.monotonic() - began
+    return Session(tuple(judged), loaded, stopped, ended.cpu, wall, ended.peak, tuple(seconds)), near
+
+
+def _near(ended: Ended) -> bool:
+    """Whether a time limit was passed by so little, or with so much waiting, that the machine's load may be why."""
+    return ended.cut in ("", "stopped") or (ended.cut == "wall" and ended.waited >= NEAR * ended.wall)
+
+
+def _stopped(frames: list[tuple[Any, ...]], ended: Ended, limits: dict[str, Any], complaint: str) -> Judged | None:
     """What kept the session from its end, seen from outside; None where every test was judged."""
-    reports = {frame[0]: frame for frame in watched.frames}
-    last = watched.frames[-2] if len(watched.frames) > 1 and "end" in reports else ("",)
-    lost = Judged(*last[1:]) if last[0] == "test" and last[1] == "gone" else Judged("runtime_error")
-    if watched.cut is not None:
-        return lost._replace(outcome=watched.cut.outcome, error=watched.cut.error)
+    reports = {frame[0]: frame for frame in frames}
+    last = frames[-2] if len(frames) > 1 and "end" in reports else frames[-1] if frames else ("",)
+    gone = last[0] == "test" and last[1] == "gone"
+    lost = Judged(*last[1:]) if gone else Judged("runtime_error")
+    if ended.cut not in ("", "stopped") or (ended.cpu > limits["cpu"] and "broken" not in reports):
+        outcome, error = beyond(ended.cut, limits)
+        return lost._replace(outcome=outcome, error=error)
     if "broken" in reports:
         return Judged("harness_error", error=f"the test code does not load: {reports['broken'][1]}")
-    if "end" in reports and last[1:2] == ("gone",):
-        if "ready" in reports:
-            return _ended(lost, program)
-        said = watched.output.decode("utf-8", "replace").strip()[-300:]
-        return Judged("harness_error", error=f"the isolated process did not start: {said}")
+    if ended.broken and "loaded" not in reports:
+        return Judged("harness_error", error=f"the isolated process did not start: {ended.broken}")
+    if gone or (reports.get("refused") or ("", ""))[1] == "gone":
+        outcome, error = died(ended.status)
+        if ended.cut == "stopped" and ended.status == -signal.SIGKILL:  # by us: it was alive, and is not heard
+            error = "the program broke its connection"
+        return lost._replace(outcome=outcome, error=error)
     if "refused" in reports:
         _, outcome, error, line = reports["refused"]
         return Judged(outcome, error=error, line=line)
@@ -172,20 +228,26 @@ def _stopped(watched: Watched, program: Isolated, complaints: IO[bytes]) -> Judg
         return None
     if "answered" in reports:
         return Judged("wrong_answer", error="what the program returned ends the process that compares it")
-    complaints.seek(0)
-    said = complaints.read().decode("utf-8", "replace").strip()[-300:]
-    return Judged("harness_error", error=f"the judge ended early: {said}")
+    return Judged("harness_error", error=f"the judge ended early: {complaint}")
 
 
-def _ended(lost: Judged, program: Isolated) -> Judged:
-    """The program's process ended in the middle: why."""
-    status = program.status(patience=1.0)
+def beyond(cut: str, limits: dict[str, Any]) -> tuple[str, str]:
+    """Outcome and words for a limit that was passed."""
+    if cut == "memory":
+        return "memory_limit", f"more than {int(limits['memory']) >> 20} MiB of memory"
+    if cut == "output":
+        return "output_limit", f"the program printed more than {int(limits['output']) >> 10} KiB"
+    if cut == "lost":
+        return "runtime_error", "the program ended the process that watches it"
+    return "time_limit", BEYOND_TIME
+
+
+def died(status: int) -> tuple[str, str]:
+    """Outcome and words for a main process that ended by itself."""
     if status == -signal.SIGXCPU:
-        return lost._replace(outcome="time_limit", error=BEYOND_TIME)
-    if status is None:
-        error = "the program broke its connection"
-    elif status < 0:
-        error = f"the program's process was ended by signal {-status} ({signal.strsignal(-status)})"
-    else:
-        error = f"the program ended its process with exit code {status}"
-    return lost._replace(outcome="runtime_error", error=error)
+        return "time_limit", BEYOND_TIME
+    if status == -signal.SIGSYS:
+        return "sandbox_violation", "the program called the kernel in a way that is not allowed"
+    if status < 0:
+        return "runtime_error", f"the program's process was ended by signal {-status} ({signal.strsignal(-status)})"
+    return "runtime_error", f"the program ended its process with exit code {status}"

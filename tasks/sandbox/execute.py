@@ -1,201 +1,312 @@
-"""One isolated process: start it, measure it, end all of it.
+"""One isolated program at a time in a warm worker: start the worker, hand it a program, learn how that ended.
 
-Covered: no inherited descriptors but those it is given, an environment of no content, a session of its
-own, limits on CPU time, memory, processes, files and their size; the end of the whole tree (under
-bubblewrap by its process namespace; without it by its process group and by its uid or its temporary
-folder's name in the environment); no process, descriptor or folder is left behind.
-As root the program runs as a uid that nobody else has. Without bubblewrap that needs an interpreter that
-such a uid can reach: this one, else the system's `python3`; where neither can be reached the program
-**keeps root**, which one loud warning says.
-Needs Linux 5.4 or later.
-Not covered: a seccomp filter; memory between two measurements (the address space of each process is
-limited all the same); without bubblewrap also the network, readable files of the host, disk space
-outside the temporary folder, and daemons that left their group and replaced their environment.
+The host's side of `tasks.sandbox.worker`; used in the grading host alone, whose one thread outlives every worker, as
+`bwrap --die-with-parent` asks for. A worker is started with an empty environment and knows nothing but what it is
+handed. One that ended, or does not answer, is closed and replaced; the programs after it notice nothing.
+
+Covered: the worker's whole tree ends with it; its temporary folder and its memory cgroup are removed.
+Not covered: a host that is killed (SIGKILL) leaves an empty folder and cgroup behind; the next one sweeps them.
 """
 
-import binascii
+import asyncio
 import contextlib
-import functools
-import logging
 import marshal
-import math
 import os
-import resource
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, NamedTuple
 
-from blocks.bubblewrap import INTERPRETER_FLAGS, bubblewrap_command, interpreter
-from blocks.bubblewrap import detect_isolation as detect_isolation
-from blocks.limits import Limits
-from tasks.sandbox import inside, values
-from tasks.sandbox.processes import Usage, strays, threads_of, tree, usage_of
-from tasks.sandbox.uids import own_uid, reachable_interpreter
+from blocks.bubblewrap import bubblewrap_command, interpreter
+from tasks.sandbox.cgroups import MemoryGroup
+from tasks.sandbox.reader import read
 
-log = logging.getLogger("consort.sandbox")
+BOOT = """
+import marshal, os, sys, types
+def boot(bundle, control):
+    settings, sources = marshal.loads(os.pread(bundle, os.fstat(bundle).st_size, 0))
+    os.close(bundle)
+    for name, source in sources:
+        module = sys.modules[name] = types.ModuleType(name)
+        parent, _, leaf = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], leaf, module)
+        exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)
+    sys.modules["tasks.sandbox.worker"].serve(control, settings)
+boot(*map(int, sys.argv[1:]))
+"""
+INSIDE = ("main_program", "values", "inside", "seccomp", "landlock", "confine", "worker")
+HASH_SEED = {"PYTHONHASHSEED": "0"}  # what programs print of their sets is the same in every run
+STARTING = 60.0
+GRACE = 10.0  # seconds beyond a program's wall limit after which its worker is given up
+PIECE = 1 << 18
 
 
-class Isolated:
-    """A running Python process that executes `code` after it confined itself; close it to end its tree.
+class WorkerLost(Exception):
+    """The worker ended, or does not answer; the program in it went with it. `of_memory`: the kernel killed it."""
 
-    `code` is given the names of `tasks.sandbox.inside`. `output` is the reading end of its stdout and
-    stderr. Raises OSError where no process can be started. To be made, used and closed in one thread,
-    because bubblewrap ends with the thread that started it.
+    def __init__(self, of_memory: bool) -> None:
+        super().__init__("a worker was lost")
+        self.of_memory = of_memory
+
+
+class Setting(NamedTuple):
+    """What a worker is started for: how it is kept apart, the Python it is, the host's files its programs see."""
+
+    isolation: str
+    python: str
+    readable: tuple[str, ...]
+
+
+class Ended(NamedTuple):
+    """How a program ended.
+
+    `broken` says why it never began, empty where it did. `status` is the main process's exit code, negative for a
+    signal. `cut` is the limit that ended it ("cpu", "wall", "memory", "output"), "stopped" by the host, or empty.
+    Seconds, bytes. `state` has a letter for each thing that was reached: R started, C does not compile, M the main
+    part of a Python program has ended. `waited`: seconds without a processor, where it ran out of wall time.
     """
 
-    def __init__(self, code: str, limits: Limits, descriptors: Sequence[int]) -> None:
-        self.limits = limits
+    broken: str
+    status: int
+    cut: str
+    cpu: float
+    wall: float
+    peak: int
+    state: str
+    waited: float
+    error: bytes
+    output: bytes
+
+
+class Program(NamedTuple):
+    """What a worker is asked to run; `payload` and `stdin` are descriptors of files, `pipes` lead to a judge."""
+
+    kind: str
+    limits: dict[str, Any]
+    payload: int
+    stdin: int | None = None
+    pipes: tuple[int, ...] = ()
+
+
+class Worker:
+    """A started worker; to be closed."""
+
+    def __init__(self, setting: Setting, uid: int, group: Path | None) -> None:
+        self.setting = setting
+        self.uid = uid
+        self.busy = False
+        self.lost = False
+        self.programs = 0
         self._cleanup = contextlib.ExitStack()
-        with contextlib.ExitStack() as failed:
-            failed.callback(self._cleanup.close)
-            self._uid = self._cleanup.enter_context(own_uid()) if os.geteuid() == 0 else 0
-            self.folder = "/tmp"
-            command = bubblewrap_command(limits) if limits.isolation == "bubblewrap" else []
-            python = interpreter()
-            if not command:
-                self.folder = self._cleanup.enter_context(_private_folder())
-                if self._uid:
-                    reachable = reachable_interpreter()
-                    python, self._uid = reachable or python, self._uid if reachable else 0
-                    os.chown(self.folder, self._uid, self._uid)
-            self.output, writing = os.pipe()
-            self._cleanup.callback(os.close, self.output)
-            try:
-                self.process = subprocess.Popen(
-                    [*command, python, *INTERPRETER_FLAGS, "-c", self._confined(code, python)],
-                    env={"PYTHONHASHSEED": "0", "TMPDIR": self.folder},
-                    cwd=self.folder if not command else "/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=writing,
-                    stderr=writing,
-                    pass_fds=descriptors,
-                    start_new_session=True,
-                )
-            finally:
-                os.close(writing)
-            failed.callback(self.process.wait)
-            failed.callback(self.process.kill)
-            self.ended = os.pidfd_open(self.process.pid)
-            failed.pop_all()
+        self._group_parent = group
+        self.group: MemoryGroup | None = None
 
-    def __enter__(self) -> Self:
-        return self
+    @classmethod
+    async def start(cls, setting: Setting, uid: int, group: Path | None) -> "Worker":
+        """Start one. Raises OSError where that is not possible, with what was said."""
+        worker = cls(setting, uid, group)
+        try:
+            await worker._start()
+        except BaseException:
+            worker.close()
+            raise
+        return worker
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    async def _start(self) -> None:
+        alone = self.setting.isolation == "process"
+        folder = tempfile.mkdtemp(prefix="consort-") if alone else ""
+        if alone:
+            self._cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+            Path(folder).chmod(0o711)
+        settings = {
+            "isolation": self.setting.isolation,
+            "folder": folder,
+            "readable": ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", *self.setting.readable],
+        }
+        if self._group_parent is not None:
+            self.group = self._cleanup.enter_context(MemoryGroup.create(self._group_parent))
+        command = [] if alone else [*bubblewrap_command(self.setting.readable)]
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._cleanup.callback(ours.close)
+        self.control = ours
+        ours.setblocking(False)
+        bundle = _file(marshal.dumps((settings, _sources())))
+        descriptors = (bundle, theirs.fileno())
+        try:
+            self.process = subprocess.Popen(  # noqa: ASYNC220 (a few ms, once a worker)
+                [*command, self.setting.python, "-c", BOOT, str(bundle), str(theirs.fileno())],
+                env=HASH_SEED,
+                cwd=folder or "/",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=descriptors,
+                start_new_session=True,
+            )
+        finally:
+            theirs.close()
+            os.close(bundle)
+        started(self.process.pid)
+        self._cleanup.callback(self._end)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert stream is not None
+            self._cleanup.callback(stream.close)
+        try:
+            async with asyncio.timeout(STARTING):
+                said = await asyncio.get_running_loop().sock_recv(ours, 16)
+        except (OSError, TimeoutError):
+            said = b""
+        if not said:
+            raise OSError(f"a worker does not start: {self._complaint()}")
+        if self.group is not None:
+            for pid in _tree(self.process.pid):
+                self.group.add(pid)
 
-    def usage(self) -> Usage:
-        """The tree's CPU time and memory, None where the machine does not tell."""
-        return usage_of(tree(self.process.pid)[2 if self.limits.isolation == "bubblewrap" else 0 :])
+    def _complaint(self) -> str:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stderr is not None
+        return self.process.stderr.read().decode("utf-8", "replace").strip()[-500:] or "it said nothing"
 
-    def status(self, patience: float) -> int | None:
-        """How it ended: its exit code, the negative number of the signal, None if it goes on.
+    async def run(self, program: Program) -> Ended:
+        """Run one program to its end. Raises WorkerLost; cancelling it ends the worker, too."""
+        self.busy = True
+        self.programs += 1
+        group = self.group
+        if group is not None:
+            group.begin(int(program.limits["memory"]))
+        given = [program.payload, *([program.stdin] if program.stdin is not None else []), *program.pipes]
+        if program.kind == "call":
+            given.insert(1, program.payload)  # the place of the input, which a function has none of
+        try:
+            async with asyncio.timeout(program.limits["wall"] + GRACE):
+                await self._send(marshal.dumps((program.kind, program.limits, self.uid)), given)
+                ended = await self._answer()
+        except (OSError, EOFError, ValueError, TimeoutError) as problem:
+            self.lost = True
+            raise WorkerLost(group is not None and group.killed() > 0) from problem
+        except asyncio.CancelledError:
+            self.lost = True
+            raise
+        self.busy = False
+        if group is None:
+            return ended
+        cut = "memory" if group.killed() and not ended.cut else ended.cut
+        peak = group.peak()
+        return ended._replace(cut=cut, peak=max(ended.peak, peak or 0))
 
-        It is not reaped yet, so that its process group keeps its number.
-        """
-        self._await_end(patience)
-        end = os.waitid(os.P_PIDFD, self.ended, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if end is None:
-            return None
-        if end.si_code != os.CLD_EXITED:
-            return -end.si_status
-        number = end.si_status - 128
-        by_signal = self.limits.isolation == "bubblewrap" and number in signal.valid_signals()
-        return -number if by_signal else end.si_status
+    async def _send(self, message: bytes, descriptors: Sequence[int]) -> None:
+        socket.send_fds(self.control, [message], list(descriptors))
 
-    def _await_end(self, patience: float) -> None:
-        waiting = select.poll()
-        waiting.register(self.ended, select.POLLIN)
-        waiting.poll(patience * 1000)
+    async def _answer(self) -> Ended:
+        loop = asyncio.get_running_loop()
+        head = await loop.sock_recv(self.control, PIECE)
+        if not head:
+            raise EOFError("the worker ended")
+        answer = read(head)
+        if type(answer) is not tuple or len(answer) != len(Ended._fields):
+            raise ValueError("the worker's answer cannot be read")
+        pieces = [await loop.sock_recv(self.control, PIECE) for _ in range(answer[-1])]
+        return Ended._make((*answer[:-1], b"".join(pieces)))
 
-    def end(self) -> None:
-        """End the whole tree; returns when it has ended."""
-        if self.limits.isolation == "bubblewrap":
-            self._end_namespace()
-        else:
-            self._end_group()
+    def stop(self) -> None:
+        """End the program that runs; `run` then returns."""
+        if self.busy:
+            with contextlib.suppress(OSError):
+                self.control.send(b"stop")
 
     def close(self) -> None:
-        """End the tree and leave nothing of it behind."""
-        try:
-            self.end()
-        finally:
-            self.process.wait()
-            os.close(self.ended)
-            self._cleanup.close()
+        """End the worker and all that runs in it; returns when nothing is left of it."""
+        self._cleanup.close()
 
-    def _end_namespace(self) -> None:
-        """The end of a namespace's first process is the end of all; bubblewrap itself follows."""
-        inner = tree(self.process.pid)[1:2]
-        if inner and self.status(0) is None:
+    def _end(self) -> None:
+        pids = _tree(self.process.pid)
+        ended = [descriptor for descriptor in map(_process, pids) if descriptor is not None]
+        for descriptor in reversed(ended):
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+        for descriptor in ended:
+            select.select([descriptor], [], [], GRACE)
+            os.close(descriptor)
+        _started.discard(self.process.pid)
+        _end_orphans()
+
+
+def _end_orphans() -> None:
+    """End what lost its worker and came to this process, which takes in orphans, instead."""
+    while True:
+        orphans = _children() - _started
+        if not orphans:
+            return
+        for pid in orphans:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(inner[0], signal.SIGKILL)
-            self._await_end(2.0)
-        signal.pidfd_send_signal(self.ended, signal.SIGKILL)
-
-    def _end_group(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        for _ in range(1000):
-            left = strays(self._uid, self.folder)
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            if not left:
-                return
-        log.warning("processes of a program outlive it: %s", " ".join(map(str, left)))
-
-    def _confined(self, code: str, python: str) -> str:
-        alone = self.limits.isolation == "process"
-        others = threads_of(os.getuid()) if alone and not self._uid else 0
-        confine = (_numbers(self.limits, others), self._uid, alone)
-        return f"{_inside_source(python == interpreter())}\nconfine(*{confine!r})\n{code}\n"
+                os.kill(pid, signal.SIGKILL)
+        for pid in orphans:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
-def _numbers(limits: Limits, others: int) -> list[tuple[int, int, int]]:
-    """`(resource, soft, hard)` of every limit that a process sets for itself.
-
-    The kernel counts processes by uid: `others` are those that the program shares its uid with.
-    """
-    cpu = math.ceil(limits.cpu_seconds)
-    pairs = {
-        resource.RLIMIT_AS: limits.memory_mb << 20,
-        resource.RLIMIT_NPROC: limits.processes + others,
-        resource.RLIMIT_NOFILE: limits.open_files,
-        resource.RLIMIT_FSIZE: limits.file_mb << 20,
-        resource.RLIMIT_CORE: 0,
-    }
-    return [(what, most, most) for what, most in pairs.items()] + [(resource.RLIMIT_CPU, cpu + 1, cpu + 2)]
+def started(pid: int) -> None:
+    """Tell that a child of this process is no orphan."""
+    _started.add(pid)
 
 
-@functools.cache
-def _inside_source(compiled: bool) -> str:
-    """The modules that run inside, as code that defines their names in one namespace.
+def _children() -> set[int]:
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for children in tasks for pid in children.read_text().split()}
 
-    Compiled, which only this very Python can read, it saves 5 ms a process.
-    """
-    sources = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (values, inside)]
-    if not compiled:
-        return "\n".join(f"exec(compile({source!r}, '<sandbox>', 'exec'))" for source in sources)
-    lines = ["import binascii, marshal"]
-    for source in sources:
-        code = marshal.dumps(compile(source, "<sandbox>", "exec", dont_inherit=True, optimize=2))
-        lines.append(f"exec(marshal.loads(binascii.a2b_base64({binascii.b2a_base64(code)!r})))")
-    return "\n".join(lines)
+
+_started = set[int]()
+
+
+def _process(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return os.pidfd_open(pid)
+    return None
+
+
+def _tree(root: int) -> list[int]:
+    """The process and its descendants, parents first."""
+    found = [root]
+    for pid in found:
+        with contextlib.suppress(OSError):
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += [int(child) for child in children.read_text().split()]
+    return found
+
+
+def _file(content: bytes) -> int:
+    """A file in memory, for a process that may look at it more than once."""
+    descriptor = os.memfd_create("consort", os.MFD_CLOEXEC)
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 @contextlib.contextmanager
-def _private_folder() -> Iterator[str]:
-    folder = tempfile.mkdtemp(prefix="consort-")
+def handed(content: bytes) -> Any:
+    """A descriptor of a file with this content, for as long as the context lasts."""
+    descriptor = _file(content)
     try:
-        yield folder
+        yield descriptor
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _sources() -> list[tuple[str, str]]:
+    here = Path(__file__).parent
+    named = [(f"tasks.sandbox.{name}", (here / f"{name}.py").read_text(encoding="utf-8")) for name in INSIDE]
+    return [("tasks", ""), ("tasks.sandbox", ""), *named]
+
+
+__all__ = ["Ended", "Program", "Setting", "Worker", "WorkerLost", "handed", "interpreter"]

@@ -1,20 +1,20 @@
-"""Judges by the fork: one trusted process of this one's that forks a judge for every grading.
+"""Judges by the fork: one trusted process of the grading host's that forks a judge for every grading.
 
-Starting Python for each judge cost a third of a grading. The host runs no test code and no program; it reads
-descriptors from a socket, forks, and ends when the socket closes, however this process ended.
+Starting Python for each judge would cost more than all the rest. The judge host runs no test code and no program; it
+reads descriptors from a socket, forks, and ends when the socket closes, however the grading host ended.
 """
 
+import asyncio
 import contextlib
 import os
-import select
 import signal
 import socket
 import subprocess
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from blocks.bubblewrap import interpreter
+from tasks.sandbox.execute import HASH_SEED, started
 
 STARTING = """
 import sys
@@ -28,47 +28,32 @@ host(int(sys.argv[2]))
 class Judge:
     """A judge that is at work; to be ended."""
 
-    def __init__(self, pid: int, pidfd: int) -> None:
+    def __init__(self, pid: int, ended: int) -> None:
         self.pid = pid
-        self._pidfd = pidfd
+        self._ended = ended
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Kill it, and wait until it is gone."""
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        select.select([self._pidfd], [], [])
-        os.close(self._pidfd)
+            signal.pidfd_send_signal(self._ended, signal.SIGKILL)
+        try:
+            await readable(self._ended)
+        finally:
+            os.close(self._ended)
 
 
-def start_judge(descriptors: Sequence[int]) -> Judge:
-    """Fork a judge that has copies of the descriptors: work, requests, replies, results, complaints.
+class JudgeHost:
+    """The process that judges are forked from; to be closed."""
 
-    Raises OSError where no process can be started.
-    """
-    global _host
-    with _lock:
-        for last in (False, True):
-            if _host is None or _host.owner != os.getpid():
-                _host = _Host()
-            try:
-                return _host.fork(descriptors)
-            except OSError:
-                _host.close()
-                _host = None
-                if last:
-                    raise
-    raise AssertionError("the second try returns or raises")
-
-
-class _Host:
     def __init__(self) -> None:
-        self.owner = os.getpid()
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.setblocking(False)
+        self._asking = asyncio.Lock()
         folder = str(Path(__file__).parents[2])
         with theirs:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [interpreter(), "-s", "-P", "-S", "-c", STARTING, folder, str(theirs.fileno())],
-                env={"PYTHONHASHSEED": "0"},
+                env=HASH_SEED,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -76,19 +61,38 @@ class _Host:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        started(self.process.pid)
 
-    def fork(self, descriptors: Sequence[int]) -> Judge:
-        socket.send_fds(self._channel, [b"judge"], list(descriptors))
-        said, (*pidfds,), _, _ = socket.recv_fds(self._channel, 32, 1)
-        if not pidfds:
+    async def fork(self, descriptors: Sequence[int]) -> Judge:
+        """Fork a judge that has copies of the descriptors: work, requests, replies, results, complaints.
+
+        Raises OSError where no process can be started.
+        """
+        async with self._asking:
+            socket.send_fds(self._channel, [b"judge"], list(descriptors))
+            await asyncio.shield(readable(self._channel.fileno()))
+            said, ended, _, _ = socket.recv_fds(self._channel, 64, 1)
+        if not ended:
             raise OSError(f"no judge can be started: {said.decode() or 'its host ended'}")
-        return Judge(int(said), pidfds[0])
+        return Judge(int(said), ended[0])
 
     def close(self) -> None:
         self._channel.close()
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
 
 
-_lock = threading.Lock()
-_host: _Host | None = None
+async def readable(descriptor: int) -> None:
+    """Wait until there is something to read, or an end."""
+    loop = asyncio.get_running_loop()
+    arrived: asyncio.Future[None] = loop.create_future()
+
+    def tell() -> None:
+        if not arrived.done():
+            arrived.set_result(None)
+
+    loop.add_reader(descriptor, tell)
+    try:
+        await arrived
+    finally:
+        loop.remove_reader(descriptor)

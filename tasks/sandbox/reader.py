@@ -1,103 +1,112 @@
 """The bounded reader of what a program that nobody trusts sent: marshal's format, version 2.
 
-Covered: the plain types alone (no code objects, no references); iterative, so depth costs no stack;
-every length is checked against the bytes that are there before anything is made of it; integers of any
-size in n log n.
-Not covered: the cost of hashing what was sent (values can be made to collide), which the judge's own
-CPU limit bounds.
+Covered: the plain types alone (no code objects, no references); iterative, so depth costs no stack; every length is
+checked against the bytes that are there before anything is made of it; integers of any size in n log n.
+Not covered: the cost of hashing what was sent (values can be made to collide), which the judge's own CPU limit
+bounds.
 """
+
+from collections.abc import Callable
+from struct import Struct, error
+from typing import Any
 
 from tasks.sandbox.values import Malformed
 
 DEEPEST = 500
 
-_CONSTANTS = {ord("N"): None, ord("T"): True, ord("F"): False, ord("."): Ellipsis}
-_CONTAINERS = {ord("("): tuple, ord("["): list, ord("<"): set, ord(">"): frozenset}
-_DICT, _END = ord("{"), ord("0")
+_NONE, _TRUE, _FALSE, _ELLIPSIS, _INT, _LONG, _FLOAT, _COMPLEX, _STR, _BYTES = b"NTF.ilgyus"
+_TUPLE, _LIST, _SET, _FROZENSET, _DICT, _END = b"([<>{0"
+_CONSTANTS = {_NONE: None, _TRUE: True, _FALSE: False, _ELLIPSIS: Ellipsis}
+_CONTAINERS: dict[int, Callable[[list[Any]], Any]] = {
+    _TUPLE: tuple, _LIST: lambda parts: parts, _SET: set, _FROZENSET: frozenset,
+    _DICT: lambda parts: dict(zip(parts[::2], parts[1::2], strict=True)),
+}  # fmt: skip
+_int_at, _length_at = Struct("<i").unpack_from, Struct("<I").unpack_from
+_float_at, _complex_at = Struct("<d").unpack_from, Struct("<dd").unpack_from
 
 
-class _Open:
-    """A container whose parts are still being read; a dict has no count and ends with `0`."""
-
-    __slots__ = ("count", "parts", "tag")
-
-    def __init__(self, tag: int, count: int | None) -> None:
-        self.tag, self.count, self.parts = tag, count, list[object]()
-
-
-def read(data: bytes) -> object:
-    """The value in `data`. Raises Malformed where it is not exactly one plain value."""
-    position = 0
-    stack: list[_Open] = []
-    while True:
-        if position >= len(data):
-            raise Malformed("the bytes end early")
-        tag = data[position]
-        position += 1
-        if tag in _CONTAINERS or tag == _DICT:
-            count = None if tag == _DICT else _length(data, position)
-            position += 0 if tag == _DICT else 4
-            if len(stack) >= DEEPEST:
-                raise Malformed("nested too deeply")
-            stack.append(_Open(tag, count))
-            if count != 0:
-                continue
-            value = _closed(stack.pop())
-        elif tag == _END:
-            if not stack or stack[-1].tag != _DICT:
-                raise Malformed("an end without a dict")
-            value = _closed(stack.pop())
-        else:
-            value, position = _atom(data, tag, position)
-        while stack:
-            stack[-1].parts.append(value)
-            if len(stack[-1].parts) != stack[-1].count:
-                break
-            value = _closed(stack.pop())
-        else:
-            if position != len(data):
-                raise Malformed("bytes after the value")
-            return value
-
-
-def _closed(container: _Open) -> object:
-    parts = container.parts
+def read(data: bytes, position: int = 0) -> Any:
+    """The value in `data` from `position` on. Raises Malformed where it is not exactly one plain value."""
     try:
-        if container.tag == _DICT:
-            return dict(zip(parts[::2], parts[1::2], strict=True))
-        return _CONTAINERS[container.tag](parts)
-    except (TypeError, ValueError) as error:
-        raise Malformed("a container of wrong parts") from error
+        value, end = _read(data, position)
+    except (error, IndexError) as problem:
+        raise Malformed("the bytes end early") from problem
+    except (TypeError, ValueError) as problem:
+        raise Malformed("a text or container of wrong parts") from problem
+    if end != len(data):
+        raise Malformed("bytes after the value")
+    return value
 
 
-def _atom(data: bytes, tag: int, position: int) -> tuple[object, int]:
-    """One value without parts, and the position after it."""
-    if tag in _CONSTANTS:
-        return _CONSTANTS[tag], position
-    if tag == ord("i"):
-        return int.from_bytes(_slice(data, position, 4), "little", signed=True), position + 4
-    if tag == ord("g"):
-        return _float(data, position), position + 8
-    if tag == ord("y"):
-        return complex(_float(data, position), _float(data, position + 8)), position + 16
-    if tag in (ord("u"), ord("s")):
-        length = _length(data, position)
-        body = _slice(data, position + 4, length)
-        try:
-            value = body.decode("utf-8", "surrogatepass") if tag == ord("u") else body
-        except UnicodeDecodeError as error:
-            raise Malformed("not UTF-8") from error
-        return value, position + 4 + length
-    if tag == ord("l"):
-        return _long(data, position)
-    raise Malformed(f"unknown tag {tag}")
+def _read(data: bytes, position: int) -> tuple[Any, int]:
+    """One value and the position after it. `parts` are those of the container `tag` which lacks `left` more.
+
+    A dict has no count, so that `left` is below 0, and ends with `0`.
+    """
+    size = len(data)
+    outer: list[tuple[int, int, list[Any]]] = []
+    tag, left, parts = _LIST, 1, list[Any]()
+    while True:
+        kind = data[position]
+        position += 1
+        if kind == _INT:
+            parts.append(_int_at(data, position)[0])
+            position += 4
+        elif kind in (_STR, _BYTES):
+            end = position + 4 + _length_at(data, position)[0]
+            if end > size:
+                raise Malformed("a length beyond the bytes")
+            body = data[position + 4 : end]
+            parts.append(body.decode("utf-8", "surrogatepass") if kind == _STR else body)
+            position = end
+        elif kind in _CONTAINERS:
+            count = -1
+            if kind != _DICT:
+                count = _length_at(data, position)[0]
+                position += 4
+                if count > size - position:  # each part takes one byte or more
+                    raise Malformed("a length beyond the bytes")
+            if count:
+                if len(outer) >= DEEPEST:
+                    raise Malformed("nested too deeply")
+                outer.append((tag, left, parts))
+                tag, left, parts = kind, count, []
+                continue
+            parts.append(_CONTAINERS[kind]([]))
+        elif kind == _FLOAT:
+            parts.append(_float_at(data, position)[0])
+            position += 8
+        elif kind in _CONSTANTS:
+            parts.append(_CONSTANTS[kind])
+        elif kind == _END and tag == _DICT:
+            value = _CONTAINERS[_DICT](parts)
+            tag, left, parts = outer.pop()
+            parts.append(value)
+        elif kind == _LONG:
+            value, position = _long(data, position)
+            parts.append(value)
+        elif kind == _COMPLEX:
+            parts.append(complex(*_complex_at(data, position)))
+            position += 16
+        else:
+            raise Malformed(f"unknown tag {kind}")
+        left -= 1
+        while not left:
+            if not outer:
+                return parts[0], position
+            value = _CONTAINERS[tag](parts)
+            tag, left, parts = outer.pop()
+            parts.append(value)
+            left -= 1
 
 
 def _long(data: bytes, position: int) -> tuple[int, int]:
     """An integer of 15-bit digits, least first; neighbours are joined pairwise to stay in n log n."""
-    signed = int.from_bytes(_slice(data, position, 4), "little", signed=True)
-    body = _slice(data, position + 4, 2 * abs(signed))
-    digits = [int.from_bytes(body[place : place + 2], "little") for place in range(0, len(body), 2)]
+    signed = _int_at(data, position)[0]
+    start, end = position + 4, position + 4 + 2 * abs(signed)
+    if end > len(data):
+        raise Malformed("a length beyond the bytes")
+    digits = [int.from_bytes(data[place : place + 2], "little") for place in range(start, end, 2)]
     if any(digit >> 15 for digit in digits):
         raise Malformed("an integer's digit is too large")
     bits = 15
@@ -107,26 +116,4 @@ def _long(data: bytes, position: int) -> tuple[int, int]:
         digits = [low | high << bits for low, high in zip(digits[::2], digits[1::2], strict=True)]
         bits *= 2
     value = digits[0] if digits else 0
-    return (-value if signed < 0 else value), position + 4 + len(body)
-
-
-def _float(data: bytes, position: int) -> float:
-    import struct
-
-    value: float = struct.unpack("<d", _slice(data, position, 8))[0]
-    return value
-
-
-def _length(data: bytes, position: int) -> int:
-    """A length that the remaining bytes can hold: each part takes one byte or more."""
-    length = int.from_bytes(_slice(data, position, 4), "little")
-    if length > len(data) - position - 4:
-        raise Malformed("a length beyond the bytes")
-    return length
-
-
-def _slice(data: bytes, position: int, length: int) -> bytes:
-    part = data[position : position + length]
-    if len(part) != length:
-        raise Malformed("the bytes end early")
-    return part
+    return (-value if signed < 0 else value), end

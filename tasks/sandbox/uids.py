@@ -1,50 +1,19 @@
-"""Leaving root: a uid of its own for each program, and a Python that such a uid can start.
+"""Leaving root: uids that nobody else has, and a Python that such a uid can start.
 
-Covered: uids that no account and no other program of this process has, within what a container maps.
-Not covered: more than 64 programs at once in one process share uids; so may two Consort processes in a
-container that maps few of them.
+Covered: uids that no account and no other Consort process has, within what a container maps; each worker has one of
+them to itself, and nothing of a program is left when its worker goes on.
+Not covered: two Consort processes in a container that maps few uids may share some.
 """
 
 import contextlib
 import functools
-import itertools
-import logging
 import os
 import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-from blocks.bubblewrap import INTERPRETER_FLAGS, interpreter
+from blocks.bubblewrap import interpreter
 
-log = logging.getLogger("consort.sandbox")
-
-AT_ONCE = 64
-
-_places = itertools.cycle(range(AT_ONCE))
-_taken: set[int] = set()
-_taking = threading.Lock()
-_probing = threading.Lock()
-
-
-@contextlib.contextmanager
-def own_uid() -> Iterator[int]:
-    """A uid that no account and no other program has, one of `uids()`.
-
-    They go round, because what the last program left may still be ending, and counts against its uid.
-    """
-    ours = uids()
-    with _taking:
-        places = list(itertools.islice(_places, AT_ONCE))
-        place = next((place for place in places if place not in _taken), places[0])
-        for _ in range(places.index(place) + 1):
-            next(_places)
-        _taken.add(place)
-    try:
-        yield ours[place]
-    finally:
-        with _taking:
-            _taken.discard(place)
+AT_ONCE = 256
 
 
 def uids() -> range:
@@ -56,28 +25,16 @@ def uids() -> range:
     return range(first, first + AT_ONCE)
 
 
-def reachable_interpreter() -> str | None:
-    """A Python that a uid without rights can start; None, after one warning, where there is none."""
-    with _probing:
-        return _probed()
-
-
 @functools.cache
-def _probed() -> str | None:
-    with own_uid() as uid:
-        for python in (interpreter(), "/usr/bin/python3", "/usr/local/bin/python3"):
-            if _starts(python, uid):
-                return python
-    log.warning(
-        "PROGRAMS RUN AS ROOT: no Python can be reached by another uid, so `process` isolation cannot drop "
-        "root; install bubblewrap, or run as an ordinary user"
-    )
-    return None
+def reachable_interpreter() -> str | None:
+    """A Python that a uid without rights can start and import from: this one, else the system's; or None."""
+    candidates = (interpreter(), "/usr/bin/python3", "/usr/local/bin/python3")
+    return next((python for python in candidates if _starts(python, uids().stop - 1)), None)
 
 
 def _starts(python: str, uid: int) -> bool:
-    """Whether the uid can start this Python with the modules that confine a program."""
-    command = [python, *INTERPRETER_FLAGS, "-c", "import resource, ctypes, typing"]
+    """Whether the uid can start this Python, of a version that the worker's sources are for."""
+    command = [python, "-c", "import sys, resource, ctypes, typing; assert sys.version_info >= (3, 11)"]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         trial = subprocess.run(
             command,

@@ -1,207 +1,269 @@
 """Plain values between a program that nobody trusts and the judge that compares what it returns.
 
-Shipped as source into the program's process too, so it imports nothing of Consort, and what it needs
-there is bound before a program can replace it. The way out is `marshal.dumps(value, 2)` (C speed, exact
-types only); the judge's way in is `tasks.sandbox.reader`. Nothing that a program wrote is ever given to
-pickle, marshal or eval.
+Shipped as source into the program's process too, so it imports nothing of Consort, and what it needs there is bound
+before a program can replace it. What is plain throughout crosses as `marshal.dumps(value, 2)` (C speed, exact types
+only), what is not as a tree of plain parts; the judge's way in is `tasks.sandbox.reader`. Nothing that a program
+wrote is ever given to pickle, marshal or eval.
 
-Covered: None, bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset, range, Counter,
-OrderedDict, defaultdict (without its factory), deque, Decimal, Fraction, timedelta, date, and naive time
-and datetime. A subclass is reduced to the plain value it holds; what offers its bytes as a buffer
-(bytearray, array) comes as bytes.
-Not covered: everything else becomes an opaque value; so do aware times, and what is nested deeper than
-200 among values that are not of exact plain types.
+Covered: None, bool, int, float, complex, str, bytes, bytearray, tuple, list, dict and its views, set, frozenset,
+range, array, Counter, OrderedDict, defaultdict, deque, Decimal, Fraction, timedelta, timezone, date, time and
+datetime, Ellipsis, NotImplemented. A subclass is reduced to the plain value it holds, a memoryview to bytes, an aware
+time to its offset from UTC. No code of a program's classes is called, not even a metaclass's `__hash__`.
+Not covered: everything else is for the `refer` and `resolve` of either side to stand for; so are times with a tzinfo
+of the program's own.
 """
 
 from __future__ import annotations
 
-import marshal
+import builtins
 import sys
+from itertools import chain, islice
+from marshal import dumps
+
+globals()["__builtins__"] = dict(vars(builtins))  # the functions below keep these, whatever a program patches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # neither module is loaded in the program's process
     from collections.abc import Callable, Iterable
     from typing import Any
 
-DEEPEST = 200
-MOST_NODES = 1_000_000
+    Refer = Callable[[object, object], object]
+    Resolve = Callable[[str, list[Any]], object]
 
-_dumps: Callable[[object, int], bytes] = marshal.dumps  # type: ignore[assignment]
-_type, _issubclass, _len, _id, _modules = type, issubclass, len, id, sys.modules
-_range, _set, _unmarshallable = range, set, ValueError
-_getattr, _int, _type_name = getattr, int, type.__dict__["__name__"].__get__
-_scalars = frozenset({type(None), bool, int, float, complex, str, bytes})
-_plain_of: dict[type, Callable[..., object]] = {
-    int: int.__int__,
-    float: float.__float__,
-    complex: lambda item, _plain=complex, _get=complex.__getattribute__: _plain(
-        _get(item, "real"), _get(item, "imag")
-    ),
-    str: str.__str__,
-    bytes: lambda item, _get=bytes.__getitem__, _all=slice(None): _get(item, _all),
-}
-_parts_of: dict[type, Callable[..., Iterable[object]]] = {
-    list: list.__iter__,
-    tuple: tuple.__iter__,
-    set: set.__iter__,
-    frozenset: frozenset.__iter__,
-}
-_dict = dict
-_dict_items: Callable[..., Iterable[tuple[object, object]]] = dict.items
-_times = {
-    "date": ("year", "month", "day"),
-    "time": ("hour", "minute", "second", "microsecond"),
-    "datetime": ("year", "month", "day", "hour", "minute", "second", "microsecond"),
-    "timedelta": ("days", "seconds", "microseconds"),
-}
+DEEPEST = 200
+MOST_NODES = 2_000_000
+BEYOND = "is too deep, is too large or holds itself"
 
 
 class Malformed(Exception):
     """Bytes or a tree that no `dump` made."""
 
 
-def dump(value: object, sending: bool = False) -> bytes:
+class TooLarge(Exception):
+    """A value beyond the limits of depth and size, or one that holds itself."""
+
+
+def dump(value: object, refer: Refer) -> bytes:
     """One byte and a body: `V` and the value itself, or `T` and its tree.
 
-    `sending` is the judge's way: built-in types go by name, and what cannot be sent raises Malformed
-    with the name of its type. The program's way makes it opaque.
+    `refer(item, plain)` gives the node for an item that is not plain; `plain` is the node of the value that it holds
+    where it is of a subclass of an immutable plain type, else None. Raises TooLarge.
     """
-    try:
-        return b"V" + _dumps(value, 2)
-    except _unmarshallable:
-        return b"T" + _dumps(flatten(value, sending), 2)
-
-
-def flatten(value: object, sending: bool = False) -> object:
-    """A tree of scalars and `(kind, parts…)` tuples, from which `rebuild` makes the value again."""
-    nodes = 0
-    path: set[int] = _set()
-
-    def plain(item: object) -> object:
-        nonlocal nodes
-        nodes += 1
-        if _type(item) in _scalars:
-            return item
-        if _id(item) in path or _len(path) >= DEEPEST or nodes > MOST_NODES:
-            return ("?", "a value that is nested too deeply")
-        path.add(_id(item))
+    if id(type(value)) in _SCALARS or _plain(value):
         try:
-            return _node(item, plain, sending)
-        finally:
-            path.discard(_id(item))
-
-    return plain(value)
-
-
-def _node(item: object, plain: Callable[[object], object], sending: bool) -> object:
-    """One container or rich value. No method of a subclass is called."""
-    kind = _type(item)
-    for base, reduce in _plain_of.items():
-        if _issubclass(kind, base):
-            return reduce(item)
-    for base, parts in _parts_of.items():
-        if _issubclass(kind, base):
-            return (base.__name__, *[plain(part) for part in parts(item)])
-    if _issubclass(kind, _dict):
-        pairs = _dict_items(item)
-        return (_kind_of_dict(kind), *[plain(part) for pair in pairs for part in pair])
-    if kind is _range:
-        return ("range", *[_getattr(item, part) for part in ("start", "stop", "step")])
-    if sending and kind is _type and item.__module__ == "builtins":
-        return ("type", _type_name(item))
-    return _rich(item, kind, plain, sending)
+            return b"V" + dumps(value, 2)  # type: ignore[arg-type]
+        except ValueError:
+            pass
+    return b"T" + dumps(flatten(value, refer), 2)  # type: ignore[arg-type]
 
 
-def _kind_of_dict(kind: type) -> str:
-    for name in ("Counter", "OrderedDict", "defaultdict"):
-        known = _known("collections", name)
-        if known is not None and _issubclass(kind, known):
-            return name
-    return "dict"
+def _plain(value: object) -> bool:
+    """Whether exact plain types are all there is in it. Raises TooLarge."""
+    level: list[Any] = [value]
+    left = MOST_NODES
+    for _ in range(DEEPEST):
+        kinds = set(map(id, map(type, level)))
+        if kinds <= _SCALARS:
+            return True
+        if not kinds <= _EXACT:
+            return False
+        if len(kinds) == 1 and _DICT not in kinds:
+            parts: Iterable[Any] = chain.from_iterable(level)
+        else:
+            parts = chain.from_iterable(
+                item if id(type(item)) != _DICT else chain(item, item.values())
+                for item in level
+                if id(type(item)) not in _SCALARS
+            )
+        level = list(islice(parts, left + 1))
+        left -= len(level)
+        if left < 0:
+            break
+    raise TooLarge(BEYOND)
 
 
-def _rich(item: object, kind: type, plain: Callable[[object], object], sending: bool) -> object:
-    """A value of the standard library's types, or the name of what is opaque (Malformed when sending)."""
-    deque: Any = _known("collections", "deque")
-    decimal: Any = _known("decimal", "Decimal")
-    name = _type_name(kind)
-    if deque is not None and _issubclass(kind, deque):
-        limit = deque.__dict__["maxlen"].__get__(item)
-        return ("deque", limit, *[plain(part) for part in deque.__iter__(item)])
-    if decimal is not None and _issubclass(kind, decimal):
-        return ("Decimal", decimal.__str__(item))
-    if kind is _known("fractions", "Fraction"):
-        return ("Fraction", _int(_getattr(item, "_numerator")), _int(_getattr(item, "_denominator")))
-    if name in _times and kind is _known("datetime", name) and _getattr(item, "tzinfo", None) is None:
-        return (name, *[_getattr(item, part) for part in _times[name]])
-    if sending:
-        raise Malformed(name)
-    return ("?", name[:100])
+def flatten(value: object, refer: Refer) -> object:
+    """A tree of scalars and `(kind, parts…)` tuples, from which `rebuild` makes the value again."""
+    left = MOST_NODES
+    path: set[int] = set()
+
+    def node(item: object) -> object:
+        nonlocal left
+        left -= 1
+        kind, number = type(item), id(item)
+        if id(kind) in _SCALARS and left >= 0:
+            return item
+        if left < 0 or len(path) >= DEEPEST or number in path:
+            raise TooLarge(BEYOND)
+        name, base = _plain_base(kind)
+        parts = _parts(name, item, base)
+        if parts is None:
+            return refer(item, None)
+        path.add(number)
+        if name in _ONE:
+            (found,) = parts
+        else:
+            found = (name, *[node(part) for part in parts])
+        path.discard(number)
+        return refer(item, found) if name in _HOLDING and kind is not base else found
+
+    return node(value)
 
 
-def _known(module: str, name: str) -> type | None:
-    """A class of a module that is loaded already: no value of it exists otherwise."""
-    found = _getattr(_modules.get(module), name, None)
-    return found if _issubclass(_type(found), type) else None
+def _parts(name: str, item: object, base: Any) -> Iterable[Any] | None:
+    """What a plain value is made of; None where it is not plain."""
+    if not name:
+        return None
+    try:
+        return _PARTS[name](item, base)
+    except (TypeError, AttributeError):  # of a class that lies about its bases, or made without __init__
+        return None
 
 
-def rebuild(tree: object, opaque: Callable[[str], object] | None) -> object:
-    """The value of a `flatten` tree; `opaque(name of its type)` stands for what is not plain.
+def _plain_base(kind: type) -> tuple[str, Any]:
+    """The nearest plain type among a type and its bases, by name and itself; the name is empty where none is."""
+    for base in _bases(kind):
+        name = _BUILT_IN.get(id(base))
+        if name is not None:
+            return name, base
+        module = _HOMES.get(type_name(base))
+        if module is not None and base is getattr(_modules.get(module), type_name(base), None):
+            return type_name(base), base
+    return "", None
 
-    Without `opaque` the tree is the judge's, and built-in types are found by their names.
+
+def _of_time(item: Any, base: Any) -> list[Any] | None:
+    """The fields, and the offset from UTC in microseconds where there is one."""
+    fields = ["hour", "minute", "second", "microsecond"]
+    if hasattr(base, "year"):
+        fields = ["year", "month", "day", *fields]
+    parts = [getattr(base, field).__get__(item) for field in fields]
+    zone = base.tzinfo.__get__(item)
+    if zone is None:
+        return parts
+    known = (_modules.get("datetime"), "timezone"), (_modules.get("zoneinfo"), "ZoneInfo")
+    if not any(type(zone) is getattr(module, name, None) for module, name in known):
+        return None
+    offset = base.utcoffset(item)
+    return None if offset is None else [*parts, _microseconds(offset)]
+
+
+def _microseconds(delta: Any) -> int:
+    return (int(delta.days) * 86_400 + int(delta.seconds)) * 1_000_000 + int(delta.microseconds)
+
+
+_modules = sys.modules
+type_name: Callable[[type], str] = type.__dict__["__name__"].__get__
+_bases: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_DICT = id(dict)
+_SCALARS = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes, type(...))))
+_EXACT = _SCALARS | set(map(id, (list, tuple, set, frozenset, dict)))
+_ONE = frozenset({"int", "float", "complex", "str", "bytes", "memoryview"})
+_HOLDING = frozenset({"int", "float", "str", "bytes", "tuple"})
+_BUILT_IN = {
+    id(kind): name
+    for kind, name in (
+        *((kind, kind.__name__) for kind in (int, float, complex, str, bytes, bytearray, memoryview)),
+        *((kind, kind.__name__) for kind in (list, tuple, set, frozenset, dict, range)),
+        *((type(getattr({}, view)()), view) for view in ("keys", "values", "items")),
+        (type(NotImplemented), "NotImplemented"),
+    )
+}
+_HOMES = {
+    "Counter": "collections", "OrderedDict": "collections", "defaultdict": "collections", "deque": "collections",
+    "Decimal": "decimal", "Fraction": "fractions", "array": "array", "date": "datetime", "time": "datetime",
+    "datetime": "datetime", "timedelta": "datetime", "timezone": "datetime",
+}  # fmt: skip
+_PARTS: dict[str, Callable[[Any, Any], Iterable[Any] | None]] = {
+    "int": lambda item, base: (base.__int__(item),),
+    "float": lambda item, base: (base.__float__(item),),
+    "complex": lambda item, base: (complex(base.real.__get__(item), base.imag.__get__(item)),),
+    "str": lambda item, base: (base.__str__(item),),
+    "bytes": lambda item, base: (base.__getitem__(item, slice(None)),),
+    "bytearray": lambda item, base: (bytes(base.__getitem__(item, slice(None))),),
+    "memoryview": lambda item, base: (base.tobytes(item),),
+    "range": lambda item, base: (item.start, item.stop, item.step),
+    "NotImplemented": lambda item, base: (),
+    **dict.fromkeys(
+        ("list", "tuple", "set", "frozenset", "keys", "values", "items"), lambda item, base: base.__iter__(item)
+    ),
+    **dict.fromkeys(("dict", "Counter", "OrderedDict"), lambda item, base: chain.from_iterable(base.items(item))),
+    "defaultdict": lambda item, base: chain(
+        (base.default_factory.__get__(item),), chain.from_iterable(base.items(item))
+    ),
+    "deque": lambda item, base: chain((base.maxlen.__get__(item),), base.__iter__(item)),
+    "array": lambda item, base: (base.typecode.__get__(item), *base.tolist(item)),
+    "Decimal": lambda item, base: (base.__str__(item),),
+    "Fraction": lambda item, base: (base._numerator.__get__(item), base._denominator.__get__(item)),
+    "date": lambda item, base: [getattr(base, field).__get__(item) for field in ("year", "month", "day")],
+    "time": _of_time,
+    "datetime": _of_time,
+    "timedelta": lambda item, base: [
+        getattr(base, field).__get__(item) for field in ("days", "seconds", "microseconds")
+    ],
+    "timezone": lambda item, base: (_microseconds(base.utcoffset(item, None)),),
+}
+
+
+def rebuild(tree: object, resolve: Resolve) -> object:
+    """The value of a `flatten` tree; `resolve(kind, parts)` makes what is not plain.
+
     Raises Malformed for a tree that no `flatten` made.
     """
-    if type(tree) in _scalars:
+    if id(type(tree)) in _SCALARS:
         return tree
     if type(tree) is not tuple or not tree or type(tree[0]) is not str:
         raise Malformed("not a node")
     kind = tree[0]
-    parts = [rebuild(part, opaque) for part in tree[1:]]
+    parts = [rebuild(part, resolve) for part in tree[1:]]
+    make = _MAKE.get(kind)
     try:
-        if kind == "?" and opaque is not None:
-            return opaque(str(parts[0]))
-        if kind == "type" and opaque is None:
-            return getattr(__import__("builtins"), str(parts[0]))
-        return _made(kind, parts)
-    except (TypeError, ValueError, IndexError, ArithmeticError, AttributeError) as error:
+        return resolve(kind, parts) if make is None else make(parts)
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
         raise Malformed(f"a {kind[:20]} of wrong parts") from error
 
 
-def _made(kind: str, parts: list[Any]) -> Any:
-    containers: dict[str, Callable[..., object]] = {
-        "list": list, "tuple": tuple, "set": set, "frozenset": frozenset
-    }  # fmt: skip
-    if kind == "range":
-        return range(*parts)
-    if kind == "Decimal":
-        from decimal import Decimal
-
-        return Decimal(*parts)
-    if kind == "Fraction":
-        from fractions import Fraction
-
-        return Fraction(*parts)
-    if kind in _times:
-        import datetime
-
-        return getattr(datetime, kind)(*parts)
-    if kind == "deque":
-        from collections import deque
-
-        return deque(parts[1:], parts[0])
-    if kind in ("dict", "Counter", "OrderedDict", "defaultdict"):
-        pairs = list(zip(parts[::2], parts[1::2], strict=True))
-        return dict(pairs) if kind == "dict" else _collection(kind, pairs)
-    if kind not in containers:
-        raise Malformed("unknown kind of node")
-    return containers[kind](parts)
+def _pairs(parts: list[Any]) -> list[tuple[Any, Any]]:
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def _collection(kind: str, pairs: list[tuple[Any, Any]]) -> object:
-    import collections
+def _made(module: str, name: str, *parts: Any) -> Any:
+    """An object of a class whose module may not be loaded yet."""
+    return getattr(__import__(module), name)(*parts)
 
-    if kind == "Counter":
-        return collections.Counter(dict(pairs))
-    if kind == "OrderedDict":
-        return collections.OrderedDict(pairs)
-    return collections.defaultdict(None, pairs)
+
+def _zone(microseconds: int) -> Any:
+    return _made("datetime", "timezone", _made("datetime", "timedelta", 0, 0, microseconds))
+
+
+def _checked_bytes(part: object) -> bytes:
+    if type(part) is not bytes:
+        raise Malformed("not bytes")
+    return part
+
+
+_MAKE: dict[str, Callable[[list[Any]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "dict": lambda parts: dict(_pairs(parts)),
+    "keys": lambda parts: dict.fromkeys(parts).keys(),
+    "values": lambda parts: dict(enumerate(parts)).values(),
+    "items": lambda parts: dict(parts).items(),
+    "range": lambda parts: range(*parts),
+    "bytearray": lambda parts: bytearray(*map(_checked_bytes, parts)),
+    "NotImplemented": lambda parts: NotImplemented,
+    "Counter": lambda parts: _made("collections", "Counter", dict(_pairs(parts))),
+    "OrderedDict": lambda parts: _made("collections", "OrderedDict", _pairs(parts)),
+    "defaultdict": lambda parts: _made("collections", "defaultdict", parts[0], _pairs(parts[1:])),
+    "deque": lambda parts: _made("collections", "deque", parts[1:], parts[0]),
+    "array": lambda parts: _made("array", "array", parts[0], parts[1:]),
+    "Decimal": lambda parts: _made("decimal", "Decimal", *parts),
+    "Fraction": lambda parts: _made("fractions", "Fraction", *parts),
+    "date": lambda parts: _made("datetime", "date", *parts),
+    "time": lambda parts: _made("datetime", "time", *parts[:4], *map(_zone, parts[4:])),
+    "datetime": lambda parts: _made("datetime", "datetime", *parts[:7], *map(_zone, parts[7:])),
+    "timedelta": lambda parts: _made("datetime", "timedelta", *parts),
+    "timezone": lambda parts: _zone(*parts),
+}
