@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from tasks.python_source import syntax_tree
 
-PYTHON = ("python", "py", "python3", "py3")
+FENCE_NAMES = {
+    "Python3": ("python", "py", "python3", "py3"),
+    "C": ("c", "c11", "c17", "c99"),
+    "C++": ("cpp", "c++", "cxx", "cc", "cpp17", "c++17", "cpp20", "c++20"),
+    "Java": ("java",),
+    "JavaScript": ("javascript", "js", "node", "nodejs"),
+    "Rust": ("rust", "rs"),
+    "Go": ("go", "golang"),
+}
+PYTHON = FENCE_NAMES["Python3"]
 MOST_CLOSINGS = 50  # fences that the docstring of one block may hold
 
 PLAN_HEADING = re.compile(r"^[ \t]*###[ \t]*[*_]*plan\b", re.IGNORECASE | re.MULTILINE)
@@ -58,11 +67,13 @@ def needs_change(critique: str) -> bool:
     return bool(verdicts) and verdicts[-1]["change"] is not None
 
 
-def program_of(text: str) -> str:
-    """Return the Python program in a reply; raises BadReply where there is none.
+def program_of(text: str, language: str = "Python3") -> str:
+    """Return the program in a reply; raises BadReply where there is none.
 
     The last fenced block of the language wins, else the last block of any kind that is a program; without any fence
-    the whole answer, if it is one. A `<think>` that is never closed means that the reply was cut off.
+    the whole answer, if it is one. A `<think>` that is never closed means that the reply was cut off. Whether a text
+    is a program is known of Python alone: of another language every block without a name may be one, and no text
+    without a fence.
     """
     openings = [opening.start() for opening in THINKING.finditer(text)]
     if openings and openings[-1] > text.rfind("</think>"):
@@ -71,14 +82,24 @@ def program_of(text: str) -> str:
     blocks = fenced_blocks(answer)
     if not blocks:
         whole = textwrap.dedent(answer).strip()
-        if _is_program(whole):
+        if language == "Python3" and _is_program(whole):
             return whole
-        raise BadReply("the reply holds no program: no fenced block, and the text is not Python")
-    named = [block for block in blocks if block.language in PYTHON and block.text.strip()]
-    chosen = named[-1] if named else next((block for block in reversed(blocks) if _is_program(block.text)), None)
-    if chosen is None:
-        raise BadReply("the reply holds no program: none of its fenced blocks is Python")
-    return chosen.text
+        raise BadReply(f"the reply holds no program: no fenced block, and the text is not {_plainly(language)}")
+    named = [block for block in blocks if block.language in FENCE_NAMES[language] and block.text.strip()]
+    others = [block for block in blocks if _may_be_program(block, language)]
+    if not named and not others:
+        raise BadReply(f"the reply holds no program: none of its fenced blocks is {_plainly(language)}")
+    return (named or others)[-1].text
+
+
+def _plainly(language: str) -> str:
+    return "Python" if language == "Python3" else language
+
+
+def _may_be_program(block: Block, language: str) -> bool:
+    if language == "Python3":
+        return _is_program(block.text)
+    return block.language == "" and bool(block.text.strip())
 
 
 def fenced_blocks(text: str) -> list[Block]:

@@ -152,6 +152,17 @@ def test_every_file_of_prompts_is_a_template(path: Path):
     assert max(len(line) for line in path.read_text(encoding="utf-8").splitlines()) < 1000
 
 
+@pytest.mark.parametrize(
+    "path", sorted(prompts.FOLDER.glob("*/*.jinja")), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_a_template_that_names_the_function_has_words_for_a_whole_program(path: Path):
+    template = jinja2.Environment().from_string(path.read_text(encoding="utf-8"))
+    function, whole = ({"entry_point": name, "statement": "?"} for name in ("double", ""))
+    if "`double`" in template.render(problem=function):
+        assert "``" not in template.render(problem=whole).replace("```", "")
+        assert "standard input" in template.render(problem=whole)
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 async def test_the_fewest_calls_where_everything_goes_well(tmp_path: Path, name: str):
     ended = await attempted(tmp_path, name, {"content": EASY})
@@ -250,7 +261,7 @@ def example_of(name: str) -> dict[str, Any]:
 
 def test_there_are_loaders():
     files = Path(inspect.getfile(LOADERS["humaneval"])).parent.glob("*.py")
-    assert set(LOADERS) == {path.stem for path in files} - {"__init__", "load"}
+    assert set(LOADERS) == {path.stem for path in files} - {"__init__", "load", "fields", "calls"}
 
 
 @pytest.mark.parametrize("name", LOADERS)

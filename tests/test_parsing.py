@@ -362,3 +362,18 @@ def test_a_decorated_verdict(before: str, decorated: str, behind: str):
 )
 def test_the_last_verdict_alone_decides(critique: str, change: bool):
     assert needs_change(critique) is change
+
+
+CPP = "#include <iostream>\nint main() { std::cout << 1; }\n"
+
+
+@pytest.mark.parametrize("name", ["cpp", "c++", "CPP", "cxx", ""])
+def test_a_program_of_another_language_is_the_last_block_of_its_name(name: str) -> None:
+    reply = f"First:\n```text\n1\n```\nThen:\n```{name}\n{CPP}```\n"
+    assert program_of(reply, "C++").strip() == CPP.strip()
+
+
+def test_of_another_language_neither_bare_text_nor_other_languages_are_taken() -> None:
+    for reply in (CPP, f"```python\n{CPP}```", "```cpp\n\n```"):
+        with pytest.raises(BadReply, match=r"C\+\+"):
+            program_of(reply, "C++")

@@ -7,54 +7,64 @@ One row, in the original's fields; `sample_io` (a list of assertions) is an addi
      "sample_io": ["assert has_close_elements([1.0, 2.0, 3.0], 0.5) == False"]}
 
 Without `sample_io` the samples are the docstring's own `>>>` examples.
+
+HumanEval-ET (Dong et al. 2023, arXiv 2301.09043) adds `test_case_list`, assertions that name the entry point: the
+extended suite. Its rows may lack `test`; then there is no hidden suite.
 """
 
 import ast
 import doctest
 import re
-from collections.abc import Mapping
 
+from tasks.datasets.fields import Note, Row, assertions, python
 from tasks.python_source import syntax_tree
-from tasks.records import Problem
+from tasks.records import Problem, Suite
 
-FIELDS = {"task_id": str, "prompt": str, "entry_point": str, "test": str}
+FIELDS = {"task_id": str, "prompt": str, "entry_point": str}
+CHECK = ("check(candidate)",)
 
 
-def recognises(row: Mapping[str, object]) -> bool:
+def recognises(row: Row) -> bool:
     """Tell whether a row is of this dataset."""
-    return {"task_id", "prompt", "entry_point"} <= row.keys() and "canonical_solution" in row
+    return bool({"canonical_solution", "test_case_list"} & row.keys()) and "test_list" not in row
 
 
-def problem_of(row: Mapping[str, object]) -> Problem:
+def problem_of(row: Row, note: Note) -> Problem:
     """Return the problem of a row whose FIELDS are there; raises ValueError where their texts do not fit."""
     prompt, entry_point = str(row["prompt"]), str(row["entry_point"])
-    signature = re.search(rf"^(async\s+)?def\s+{re.escape(entry_point)}\b", prompt, re.MULTILINE)
-    if signature is None:
-        raise ValueError(f"field 'prompt' does not define the entry point {entry_point!r}")
-    samples = row.get("sample_io")
-    if samples is not None and not (isinstance(samples, list) and all(isinstance(sample, str) for sample in samples)):
-        raise ValueError("field 'sample_io' is not a list of assertions")
-    for sample in samples or ():
-        _parsed("sample_io", sample)
-    if not any(isinstance(part, ast.FunctionDef) and part.name == "check" for part in _parsed("test", row["test"])):
-        raise ValueError("field 'test' does not define check(candidate)")
+    context = context_of(prompt, entry_point)
+    samples = assertions(row, "sample_io", note)
+    if row.get("sample_io") is None:
+        samples = _examples(prompt, entry_point)
+    extended = assertions(row, "test_case_list", note)
+    test = row.get("test")
+    if not (isinstance(test, str) and test.strip()) and not extended:
+        raise ValueError("field 'test' is missing or empty, and there is no 'test_case_list' either")
     solution = row.get("canonical_solution")
     return Problem(
         id=str(row["task_id"]),
         statement=prompt,
         entry_point=entry_point,
-        context=prompt[: signature.start()],
-        samples=_examples(prompt, entry_point) if samples is None else tuple(samples),
-        test=str(row["test"]),
+        context=context,
+        samples=Suite(assertions=samples),
+        hidden=Suite(setup=_checked(test), assertions=CHECK) if isinstance(test, str) and test.strip() else Suite(),
+        extended=Suite(assertions=extended),
         reference=prompt + solution if isinstance(solution, str) and solution.strip() else None,
     )
 
 
-def _parsed(field: str, text: object) -> list[ast.stmt]:
-    try:
-        return syntax_tree(str(text)).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
-        raise ValueError(f"field {field!r} is not Python ({fault}): {' '.join(str(text).split())[:80]}") from None
+def context_of(prompt: str, entry_point: str) -> str:
+    """Return what a prompt gives before its entry point; raises ValueError where it does not define that."""
+    signature = re.search(rf"^(async\s+)?def\s+{re.escape(entry_point)}\b", prompt, re.MULTILINE)
+    if signature is None:
+        raise ValueError(f"field 'prompt' does not define the entry point {entry_point!r}")
+    return prompt[: signature.start()]
+
+
+def _checked(test: str) -> str:
+    if not any(isinstance(part, ast.FunctionDef) and part.name == "check" for part in python("test", test)):
+        raise ValueError("field 'test' does not define check(candidate)")
+    return test
 
 
 def _examples(prompt: str, entry_point: str) -> tuple[str, ...]:

@@ -5,16 +5,17 @@ import importlib
 import json
 import os
 import pkgutil
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
 import tasks.datasets
 from blocks.errors import UsageError
+from tasks.datasets.fields import Note, Row, Unusable
 from tasks.records import Problem
 
 BUNDLED = Path(__file__).resolve().parents[2] / "data"
+NAMED = 5  # of the rows that are not used, in a warning
 
 
 class DatasetError(UsageError):
@@ -22,26 +23,60 @@ class DatasetError(UsageError):
 
 
 class Dataset(NamedTuple):
-    """A dataset's problems in file order, its name (the file's stem) and the SHA-256 of its file."""
+    """A dataset's problems in file order, its name (the file's stem) and the SHA-256 of its file.
+
+    `skipped` names the rows that no problem could be made of, `notes` the parts of rows that were left out (a sample
+    that is no Python), each with its line, id and reason.
+    """
 
     name: str
     path: Path
     hash: str
     problems: tuple[Problem, ...]
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a run over this dataset is to be told: how many rows cannot be used, and the first of them."""
+        return tuple(
+            f"{self.path.name}: {what}: {len(said)} ({'; '.join(said[:NAMED])}{'; …' if len(said) > NAMED else ''})"
+            for what, said in (("rows that are not used", self.skipped), ("parts that are not used", self.notes))
+            if said
+        )
 
 
 def load(reference: str) -> Dataset:
-    """Load a dataset by path, or by its name in any case from `data/` or the folder that CONSORT_DATA names."""
+    """Load a dataset by path, or by its name in any case from `data/` or the folder that CONSORT_DATA names.
+
+    A row that repeats an earlier one, or cannot be graded, is skipped and named. Raises DatasetError for a row that
+    is malformed, and where no row is left.
+    """
     path = find(reference)
     rows = _rows(path)
     loader = _loader(path, rows[0][1])
-    problems = tuple(_problem(path, number, row, loader) for number, row in rows)
-    seen: dict[str, int] = {}
-    for (number, _), problem in zip(rows, problems, strict=True):
-        first = seen.setdefault(problem.id, number)
-        if first != number:
+    problems: list[Problem] = []
+    skipped: list[str] = []
+    notes: list[str] = []
+    seen: dict[str, tuple[int, dict[str, object]]] = {}
+    for number, row in rows:
+        said: list[str] = []
+        try:
+            problem = _problem(path, number, row, loader, said.append)
+        except Unusable as reason:
+            skipped.append(f"line {number}: {reason}")
+            continue
+        first, same = seen.setdefault(problem.id, (number, row))
+        if first == number:
+            problems.append(problem)
+            notes += [f"line {number}, {problem.id}: {each}" for each in said]
+        elif same == row:
+            skipped.append(f"line {number}: {problem.id} repeats line {first}")
+        else:
             raise DatasetError(f"{path}, line {number}: the id {problem.id!r} is that of line {first} too")
-    return Dataset(path.stem, path, hashlib.sha256(path.read_bytes()).hexdigest(), problems)
+    if not problems:
+        raise DatasetError(f"{path}: no row can be used; {skipped[0]}")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Dataset(path.stem, path, digest, tuple(problems), tuple(skipped), tuple(notes))
 
 
 def find(reference: str) -> Path:
@@ -105,14 +140,15 @@ def _loader(path: Path, row: dict[str, object]) -> ModuleType:
     return fitting[0]
 
 
-def _problem(path: Path, number: int, row: Mapping[str, object], loader: ModuleType) -> Problem:
+def _problem(path: Path, number: int, row: Row, loader: ModuleType, note: Note) -> Problem:
     for field, kind in loader.FIELDS.items():
-        if not isinstance(row.get(field), kind) or not row[field]:
-            fault = "is missing" if field not in row else f"is not a non-empty {kind.__name__}"
+        value = row.get(field)
+        if not isinstance(value, kind) or value in ("", []):
+            fault = "is missing" if field not in row else f"is not a non-empty {getattr(kind, '__name__', kind)}"
             name = loader.__name__.rpartition(".")[2]
             raise DatasetError(f"{path}, line {number}: field {field!r} {fault} (read as {name})")
     try:
-        problem: Problem = loader.problem_of(row)
+        problem: Problem = loader.problem_of(row, note)
     except ValueError as fault:
-        raise DatasetError(f"{path}, line {number}: {fault}") from None
+        raise DatasetError(f"{path}, line {number}: {' '.join(str(fault).split())}") from None
     return problem

@@ -4,6 +4,8 @@ Calls: at least 3 (planning, simulation, coding), at most 45 (5 plans, each with
 not counting replies that had to be asked again.
 """
 
+from functools import partial
+
 from tasks.parsing import answer_of, needs_change, plan_of, program_of
 from tasks.records import Problem
 from tasks.session import Session
@@ -16,17 +18,17 @@ MAX_DEBUG_TRY = 5
 
 async def solve(problem: Problem, session: Session) -> str:
     """Return the first program that passes the public samples, or the last one written."""
-    program = ""
+    program, a_program = "", partial(program_of, language=session.language)
     for plan_try in range(1, MAX_PLAN_TRY + 1):
         plan = await _verified_plan(session, plan_try)
-        program = await session.ask("coding", parse=program_of, try_number=plan_try, plan=plan)
+        program = await session.ask("coding", parse=a_program, try_number=plan_try, plan=plan)
         report = await session.run_samples(program, stage="coding")
         for debug_try in range(1, MAX_DEBUG_TRY + 1):
             if report.passed:
                 break
             program = await session.ask(
                 "debugging",
-                parse=program_of,
+                parse=a_program,
                 try_number=debug_try,
                 plan=plan,
                 program=program,
