@@ -2,6 +2,7 @@
 
 python flows/grade.py --dataset data/problems.jsonl --solutions reference
 python flows/grade.py --dataset humaneval.jsonl --solutions samples.jsonl
+python flows/grade.py --dataset humaneval_et.jsonl --solutions results/…/Run-1 --suite extended
 """
 
 import time
@@ -15,6 +16,7 @@ from rich.console import Console
 from tasks.attempt_tasks import attempt_missing
 from tasks.command_line import Command, main
 from tasks.executions import execute
+from tasks.parsing import BadReply
 from tasks.records import Problem
 from tasks.runs import OpenRun
 from tasks.session import Session
@@ -32,6 +34,11 @@ async def grade(
     eval_workers: int | None = None,
     limit: int | None = None,
     problems: str | None = None,
+    suite: str = "hidden",
+    language: str = "Python3",
+    time_limit: float | None = None,
+    memory_limit: int | None = None,
+    output_limit: int | None = None,
     sandbox: str | None = None,
     isolation: Isolation = "auto",
     output: Path = Path("results"),
@@ -43,17 +50,27 @@ async def grade(
     dataset
         Path of a dataset, or its name in data/ or the folder that CONSORT_DATA names.
     solutions
-        JSONL of task_id and completion (rows of one task_id are samples), or reference for the dataset's own.
+        JSONL of task_id and completion (rows of one task_id are samples), a solving run's folder, or reference.
     cont
         yes resumes the latest equal run, no starts a new Run-n.
     verbose
         0 says nothing but the end, 1 shows progress.
     eval_workers
-        Programs graded at a time; as many as there are cores without it.
+        Programs graded at a time; two for each core without it.
     limit
         Only the first problems.
     problems
         Only these, by id, with commas between.
+    suite
+        Which tests: hidden, or extended (those that a later dataset added), which writes Summary-ET.txt.
+    language
+        What the programs are written in: Python3, C, C++, Java, JavaScript, Rust or Go, in any case.
+    time_limit
+        CPU seconds of one test, or of a function's whole suite, in place of the problem's own and the Sandbox's.
+    memory_limit
+        MiB of a program and all its processes, in place of the problem's own and the Sandbox's.
+    output_limit
+        KiB that a program may print in one test, in place of the Sandbox's.
     sandbox
         A saved Sandbox, for other limits than the usual.
     isolation
@@ -64,7 +81,11 @@ async def grade(
     began, grading = time.monotonic(), await _prepare(**locals())
 
     async def given(problem: Problem, session: Session) -> str:
-        return grading.programs[problem.id][session.sample]
+        program = grading.programs[problem.id][session.sample]
+        session.language = program.language or session.language
+        if not program.source.strip():
+            raise BadReply("there is no program")  # as the replies of the run that is graded held none
+        return program.source
 
     async def work(job: Job, run: OpenRun, console: Console) -> list[Exception]:
         items = [(problem, sample) for problem in job.problems for sample in range(len(grading.programs[problem.id]))]

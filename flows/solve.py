@@ -48,6 +48,9 @@ async def solve(
     sequential: bool = False,
     limit: int | None = None,
     problems: str | None = None,
+    time_limit: float | None = None,
+    memory_limit: int | None = None,
+    output_limit: int | None = None,
     sandbox: str | None = None,
     isolation: Isolation = "auto",
     output: Path = Path("results"),
@@ -83,7 +86,7 @@ async def solve(
     pass_at_k
         Samples per problem; pass@k is reported for every k up to it.
     language
-        Programming language: Python3.
+        Python3, in any case; for problems of whole programs C, C++, Java, JavaScript, Rust or Go too.
     cont
         yes resumes the latest equal run, no starts a new Run-n and pays anew.
     result_log
@@ -95,7 +98,7 @@ async def solve(
     workers
         Attempts that generate at a time.
     eval_workers
-        Programs graded at a time; as many as there are cores without it.
+        Programs graded at a time; two for each core without it.
     parallel
         Work on several problems at a time.
     sequential
@@ -104,6 +107,12 @@ async def solve(
         Only the first problems.
     problems
         Only these, by id, with commas between.
+    time_limit
+        CPU seconds of one test, or of a function's whole suite, in place of the problem's own and the Sandbox's.
+    memory_limit
+        MiB of a program and all its processes, in place of the problem's own and the Sandbox's.
+    output_limit
+        KiB that a program may print in one test, in place of the Sandbox's.
     sandbox
         A saved Sandbox, for other limits than the usual.
     isolation
@@ -135,6 +144,9 @@ async def solve_problem(
     result_log: Literal["full", "partial"] = "full",
     verbose: Literal[0, 1, 2] = 2,
     store_log_in_file: YesNo = "yes",
+    time_limit: float | None = None,
+    memory_limit: int | None = None,
+    output_limit: int | None = None,
     sandbox: str | None = None,
     isolation: Isolation = "auto",
     output: Path = Path("results"),
@@ -168,7 +180,7 @@ async def solve_problem(
     max_tokens
         Most tokens of one reply.
     language
-        Programming language: Python3.
+        Python3, in any case; for problems of whole programs C, C++, Java, JavaScript, Rust or Go too.
     cont
         yes replays what has been paid for, no starts a new Run-n.
     result_log
@@ -177,6 +189,12 @@ async def solve_problem(
         0 says nothing but the end, 2 prints every response.
     store_log_in_file
         Whether to write Log.txt.
+    time_limit
+        CPU seconds of one test, or of a function's whole suite, in place of the problem's own and the Sandbox's.
+    memory_limit
+        MiB of a program and all its processes, in place of the problem's own and the Sandbox's.
+    output_limit
+        KiB that a program may print in one test, in place of the Sandbox's.
     sandbox
         A saved Sandbox, for other limits than the usual.
     isolation

@@ -56,6 +56,7 @@ async def attempt(
         task_run_id=task_run_id,
         outcome="error",
         solved=None,
+        isolation=run.limits.isolation,
         started_at=started,
         finished_at=started,
     )
@@ -65,7 +66,9 @@ async def attempt(
     except Exception as failure:
         kind = getattr(failure, "kind", None) or type(failure).__name__
         said = failure.message if isinstance(failure, CallError) else str(failure)
-        row = row.model_copy(update={"error_kind": kind, "error": said, "finished_at": now()})
+        row = row.model_copy(
+            update={"language": session.language, "error_kind": kind, "error": said, "finished_at": now()}
+        )
         _record(run, session, row)
         raise
     run.calls.forget([call.call_key for call in session.calls])
@@ -92,13 +95,15 @@ async def _attempt(run: OpenRun, session: Session, solver: Solver, row: AttemptR
         grading_started = now()
 
         async def work() -> Verdict:
-            return await grading.grade(session.problem, program, run.limits)
+            return await grading.grade(
+                session.problem, program, run.limits, suite=run.suite, language=session.language
+            )
 
-        verdict = await session.around("hidden tests", work)
+        verdict = await session.around(f"{run.suite} tests", work)
     if verdict.outcome == "harness_error":
         detail = "; ".join(test.detail for test in verdict.tests if test.outcome == "harness_error")
         raise grading.HarnessError(detail or "the sandbox failed")
-    _record_tests(run, session, verdict, "hidden")
+    _record_tests(run, session, verdict)
     return _ended(
         row,
         session,
@@ -117,6 +122,7 @@ async def _attempt(run: OpenRun, session: Session, solver: Solver, row: AttemptR
 def _ended(row: AttemptRow, session: Session, ended: datetime, **fields: object) -> AttemptRow:
     return row.model_copy(
         update={
+            "language": session.language,
             "tries": session.programs,
             "samples_checked": session.samples_checked,
             "finished_at": ended,
@@ -125,14 +131,15 @@ def _ended(row: AttemptRow, session: Session, ended: datetime, **fields: object)
     )
 
 
-def _record_tests(run: OpenRun, session: Session, verdict: Verdict, suite: str) -> None:
+def _record_tests(run: OpenRun, session: Session, verdict: Verdict) -> None:
+    limits = verdict.limits
     for number, test in enumerate(verdict.tests):
         run.spool.append(
             TestRow(
                 run_id=run.run_id,
                 problem_id=session.problem.id,
                 sample=session.sample,
-                suite=suite,
+                suite=run.suite,
                 test=number,
                 outcome=test.outcome,
                 cpu_seconds=test.cpu_seconds,
@@ -141,6 +148,12 @@ def _record_tests(run: OpenRun, session: Session, verdict: Verdict, suite: str) 
                 detail=test.detail,
                 isolation=verdict.isolation,
                 execution_id=run.execution_id,
+                comparison=test.comparison or None,
+                cpu_limit=limits.cpu_seconds,
+                wall_limit=limits.wall_seconds,
+                memory_limit_mb=limits.memory_mb,
+                output_limit_kb=limits.output_kb,
+                scale=limits.scale,
             )
         )
 

@@ -17,12 +17,13 @@ from rich.table import Table
 
 from blocks.errors import UsageError
 from blocks.records import AttemptRow, CallRow, ExecutionRow, RunRow, now
+from blocks.sandbox import no_bubblewrap
 from blocks.spool import SpoolFull
 from tasks.attempt_tasks import not_worth_a_run
 from tasks.records import Problem
 from tasks.reporting.closing import close, merging
 from tasks.reporting.log import append, start_log, transcript
-from tasks.reporting.summary import Summary
+from tasks.reporting.summary import Summary, isolation_text
 from tasks.runs import OpenRun
 from tasks.solving import Job
 
@@ -93,6 +94,8 @@ def _introduce(job: Job, run: OpenRun, console: Console) -> None:
 
     run.tell = tell if log is not None or job.options.verbose == 2 else None
     logger.info("run %s in %s", run.run_id, run.folder.path)
+    if job.sandbox.isolation == "auto" and run.limits.isolation == "process":
+        logger.warning("programs are graded with process isolation, without namespaces: %s", no_bubblewrap())
     if job.options.verbose:
         resumed = "" if run.folder.new else ", resumed"
         warnings = (*run.warnings, *job.warnings)
@@ -107,9 +110,10 @@ def _verdict(run: OpenRun, summary: Summary, failures: list[Exception]) -> State
     refused = [endpoint.refused for endpoint in run.endpoints if endpoint.refused is not None]
     if refused and len(refused) == len(run.endpoints):
         raise UsageError(f"{refused[0]}; set the endpoint's key (OPENAI_API_KEY in .env, or its block)")
+    first = " ".join(str(failures[0]).split())
     return Failed(
-        message=f"attempts that ended in an error: {len(failures)} (the first: {failures[0]}); the rest is done, and "
-        "the same command tries them again",
+        message=f"attempts that ended in an error: {len(failures)} (the first: {first}); the rest is done, and the "
+        "same command tries them again",
         data=data,
     )
 
@@ -204,9 +208,11 @@ def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
     if summary.flow != "grade":
         console.print(said)
     mark = " (recorded replies: no model was asked)" if summary.recorded else ""
+    suite = "" if run.suite == "hidden" else f" by the {run.suite} tests"
     lines = [
-        f"solved {summary.solved} of {summary.problems} ({summary.accuracy} %), unsolved {summary.unsolved}, "
+        f"solved {summary.solved} of {summary.problems}{suite} ({summary.accuracy} %), unsolved {summary.unsolved}, "
         f"errors {summary.errors}{mark}",
+        *([f"isolation: {isolation_text(summary.isolation)}"] if summary.isolation == "process" else []),
         *(
             [f"calls {summary.api_calls}, of which {summary.cached_calls} had been paid for before"]
             if summary.flow != "grade"
@@ -248,6 +254,7 @@ def summary_markdown(summary: Summary) -> str:
             f"# {summary.strategy} on {summary.dataset}",
             "",
             *(["**Recorded replies: no model was asked.**", ""] if summary.recorded else []),
+            *([f"**Isolation: {isolation_text(summary.isolation)}.**", ""] if summary.isolation == "process" else []),
             f"Solved **{summary.solved} of {summary.problems}** ({summary.accuracy} %), unsolved {summary.unsolved}, "
             f"errors {summary.errors}. Calls {summary.api_calls}, of which {summary.cached_calls} had been paid for "
             "before.",

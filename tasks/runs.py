@@ -10,13 +10,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from pydantic import Field
 
 from blocks.assignment import Assignment
 from blocks.errors import Transient, UsageError
 from blocks.limits import Limits
 from blocks.records import AttemptRow, CallRow, Record, now
 from blocks.spool import Spool
+from tasks import grading
 from tasks.models.call_cache import CallCache
 from tasks.models.complete import OpenEndpoint
 from tasks.models.references import Model, open_model
@@ -25,9 +28,14 @@ from tasks.report_cache import ReportCache
 
 ENGINE = 1  # raised when equal inputs would no longer give equal calls
 
+SuiteName = Literal["hidden", "extended"]
+
 
 class Configuration(Record):
-    """All that makes two runs the same run; workers, limits and the choice of problems do not."""
+    """All that makes two runs the same run; workers, the kind of isolation and the choice of problems do not.
+
+    `limits` are those that were set to other than the usual values (see `Limits.unusual`): they decide verdicts.
+    """
 
     engine: int = ENGINE
     flow: str
@@ -46,10 +54,13 @@ class Configuration(Record):
     max_tokens: int | None
     samples: int
     problem: str | None = None  # of a run of one problem
+    suite: SuiteName = "hidden"
+    limits: dict[str, bool | int | float] = Field(default_factory=dict)
 
     def digest(self) -> str:
-        """The SHA-256 by which a Run-n is found again."""
-        what = self.model_dump(exclude={"references"})
+        """The SHA-256 by which a Run-n is found again; what is newer than a run's folder counts where it is set."""
+        newer = {name for name, usual in (("suite", "hidden"), ("limits", {})) if getattr(self, name) == usual}
+        what = self.model_dump(exclude={"references", *newer})
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
     def folder(self) -> Path:
@@ -100,6 +111,7 @@ class OpenRun:
         self.execution_id = uuid.uuid4().hex[:12]
         self.strategy = configuration.strategy
         self.language = configuration.language
+        self.suite = configuration.suite
         self.temperature = configuration.temperature
         self.top_p = configuration.top_p
         self.max_tokens = configuration.max_tokens
@@ -139,14 +151,15 @@ async def open_run(
     eval_workers: int,
     keep_text: bool = True,
 ) -> AsyncIterator[OpenRun]:
-    """Open the endpoints, ask each whether it is up, then open or make the Run-n folder.
+    """Open the endpoints, ask each whether it is up, prepare the grader, then open or make the Run-n folder.
 
     Raises UsageError before anything is written where an endpoint does not answer, and RunBusy where another
-    process works on the run.
+    process works on the run. The open run's limits are `limits` as this machine can keep them.
     """
     async with AsyncExitStack() as stack:
         endpoints = tuple([await stack.enter_async_context(open_model(model)) for model in models])
         warnings = await probe(endpoints)
+        limits = await grading.prepare(limits)
         with _one_at_a_time(output / configuration.folder()):
             folder = open_folder(output, configuration, cont=cont)
             lock = _lock(folder.path)

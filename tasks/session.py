@@ -62,6 +62,7 @@ class Session:
         self.problem = problem
         self.sample = sample
         self.around = around
+        self.language = run.language  # of the program; one that exists already may have another than its run
         self.asked: Counter[str] = Counter()
         self.calls: list[CallRow] = []
         self.programs = 0
@@ -81,7 +82,7 @@ class Session:
         `parse` refuses with BadReply is asked again, up to twice; the third refusal is raised. Raises CallError
         where no reply could be had.
         """
-        text = prompts.render(self.run.strategy, stage, problem=self.problem, language=self.run.language, **values)
+        text = prompts.render(self.run.strategy, stage, problem=self.problem, language=self.language, **values)
         number = self.run.assignment.model_number(stage, try_number)
 
         async def work() -> T:
@@ -109,7 +110,7 @@ class Session:
                 passed = known.samples_passed == known.samples
                 said = {"samples": known.samples, "samples_passed": known.samples_passed, "text": known.report}
                 return SampleReport.model_validate({"passed": passed, **said})
-            return await grading.run_samples(self.problem, program, self.run.limits)
+            return await grading.run_samples(self.problem, program, self.run.limits, language=self.language)
 
         report = await self.around("tests", work)
         self.samples_checked = report.samples
@@ -127,6 +128,7 @@ class Session:
                 samples=report.samples,
                 samples_passed=report.samples_passed,
                 report=report.text,
+                isolation=self.run.limits.isolation,
             )
         )
         self.programs += 1

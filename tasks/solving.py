@@ -1,8 +1,8 @@
 """The parameters of a solving flow, checked into a job that can be run."""
 
+import asyncio
 import hashlib
 import inspect
-import os
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
@@ -10,9 +10,11 @@ from typing import Literal, NamedTuple, cast
 from pydantic import ValidationError, field_validator
 
 from blocks.assignment import Assignment, assign
+from blocks.bubblewrap import detect_isolation
 from blocks.errors import UsageError
+from blocks.limits import LARGEST_KB, LARGEST_MB, LONGEST_SECONDS
 from blocks.records import Record
-from blocks.sandbox import Sandbox
+from blocks.sandbox import Sandbox, no_bubblewrap
 from blocks.server import load_environment
 from blocks.team import Team
 from tasks import prompts
@@ -20,11 +22,13 @@ from tasks.attempts import strategy
 from tasks.datasets.load import Dataset, load
 from tasks.models.references import Model, resolve
 from tasks.records import Problem
-from tasks.runs import Configuration, OpenRun, open_run, probe_models
+from tasks.runs import Configuration, OpenRun, SuiteName, open_run, probe_models
+from tasks.sandbox.grader import at_once
+from tasks.sandbox.languages import LANGUAGES, missing, named
 
 YesNo = Literal["yes", "no"]
 Isolation = Literal["auto", "bubblewrap", "process"]
-LANGUAGES = {"python": "Python3", "python3": "Python3"}
+PYTHON = "Python3"
 
 
 class Options(Record):
@@ -54,6 +58,10 @@ class Options(Record):
     sequential: bool = False
     limit: int | None = None
     problems: str | None = None
+    suite: SuiteName = "hidden"
+    time_limit: float | None = None
+    memory_limit: int | None = None
+    output_limit: int | None = None
     sandbox: str | None = None
     isolation: Isolation = "auto"
     output: Path = Path("results")
@@ -62,6 +70,11 @@ class Options(Record):
     @classmethod
     def _as_text(cls, stages: object) -> object:
         return {stage: str(said) for stage, said in stages.items()} if isinstance(stages, dict) else stages
+
+    @field_validator("suite", mode="before")
+    @classmethod
+    def _in_any_case(cls, suite: object) -> object:
+        return suite.casefold() if isinstance(suite, str) else suite
 
 
 def options_of(**parameters: object) -> Options:
@@ -96,7 +109,7 @@ class Job(NamedTuple):
             cont=options.cont == "yes",
             limits=self.sandbox.limits(),
             workers=1 if sequential else options.workers,
-            eval_workers=1 if sequential else options.eval_workers or os.cpu_count() or 1,
+            eval_workers=1 if sequential else options.eval_workers or at_once(),
             keep_text=options.result_log == "full",
         )
 
@@ -105,19 +118,24 @@ async def prepare(options: Options) -> Job:
     """Check options into a job; raises UsageError. Writes nothing, asks no model, needs Prefect for blocks alone."""
     load_environment()
     check_numbers(options)
-    language = LANGUAGES.get(options.language.casefold())
-    if language is None:
-        raise UsageError(f"language {options.language!r}: choose from {', '.join(sorted(set(LANGUAGES.values())))}")
+    language = language_of(options)
     module = strategy(options.strategy)
     name = module.__name__.rpartition(".")[2]
     dataset = load(options.dataset)
-    problems = chosen(dataset, options)
+    asked = chosen(dataset, options)
+    problems = _tested(asked, dataset)
+    sandbox = await sandbox_of(options)
+    check_language(language, problems, dataset, sandbox)
     unknown = sorted((options.assign or {}).keys() - set(module.STAGES)) if options.team is None else []
     if unknown:
         raise UsageError(f"strategy {name} has no stage {unknown[0]!r}; its stages are {', '.join(module.STAGES)}")
     assignment = await _assignment(options, module.STAGES)
     idle = set(range(2, len(assignment.models) + 1)) - {n for numbers in assignment.stages.values() for n in numbers}
-    warnings = tuple(f"model {n} serves no stage; give it one, as in --assign.{module.STAGES[-1]} {n}" for n in idle)
+    warnings = (
+        *dataset.warnings(),
+        *([f"problems without hidden tests, left out: {len(asked) - len(problems)}"] if asked != problems else []),
+        *(f"model {n} serves no stage; give it one, as in --assign.{module.STAGES[-1]} {n}" for n in idle),
+    )
     provider = "auto" if options.model_provider == "openai" else options.model_provider
     models = tuple(
         [
@@ -142,12 +160,13 @@ async def prepare(options: Options) -> Job:
         max_tokens=options.max_tokens,
         samples=options.pass_at_k,
         problem=options.problems if options.flow == "solve-problem" else None,
+        limits=sandbox.limits().unusual(),
     )
-    return Job(options, configuration, models, dataset, problems, await sandbox_of(options), warnings)
+    return Job(options, configuration, models, dataset, problems, sandbox, warnings)
 
 
 def check_numbers(options: Options) -> None:
-    """Raise UsageError for a count that is not one."""
+    """Raise UsageError for a number that is out of its range."""
     for flag, number in (
         ("workers", options.workers),
         ("eval-workers", options.eval_workers),
@@ -161,6 +180,33 @@ def check_numbers(options: Options) -> None:
         raise UsageError(f"--temperature {options.temperature}: give a number from 0 to 2")
     if options.top_p is not None and not 0 < options.top_p <= 1:
         raise UsageError(f"--top-p {options.top_p}: give a number above 0 and up to 1")
+    if options.time_limit is not None and not 0 < options.time_limit <= LONGEST_SECONDS:
+        raise UsageError(f"--time-limit {options.time_limit}: give seconds, above 0 and up to {LONGEST_SECONDS:.0f}")
+    if options.memory_limit is not None and not 64 <= options.memory_limit <= LARGEST_MB:
+        raise UsageError(f"--memory-limit {options.memory_limit}: give MiB, from 64 to {LARGEST_MB}")
+    if options.output_limit is not None and not 1 <= options.output_limit <= LARGEST_KB:
+        raise UsageError(f"--output-limit {options.output_limit}: give KiB, from 1 to {LARGEST_KB}")
+
+
+def language_of(options: Options) -> str:
+    """Return the name of the language that --language names, in any case and by any of its names."""
+    language = named(options.language)
+    if language is None:
+        raise UsageError(f"--language {options.language!r}: choose from {', '.join(LANGUAGES)}")
+    return language.name
+
+
+def check_language(language: str, problems: tuple[Problem, ...], dataset: Dataset, sandbox: Sandbox) -> None:
+    """Raise UsageError where programs of a language cannot be graded by these problems' tests, or not here."""
+    function = next((problem for problem in problems if problem.entry_point), None)
+    if language != PYTHON and function is not None:
+        raise UsageError(
+            f"--language {language}: problem {function.id!r} of {dataset.path} asks for a function, which its tests "
+            f"call in {PYTHON}; leave --language out, or choose problems of whole programs"
+        )
+    lacking = missing(LANGUAGES[language], sandbox.limits().isolation)
+    if lacking:
+        raise UsageError(f"--language {language}: {lacking}")
 
 
 async def check(job: Job) -> None:
@@ -181,6 +227,14 @@ def chosen(dataset: Dataset, options: Options) -> tuple[Problem, ...]:
     return problems[: options.limit]
 
 
+def _tested(problems: tuple[Problem, ...], dataset: Dataset) -> tuple[Problem, ...]:
+    """Return the problems that have hidden tests; raises UsageError where there is none."""
+    tested = tuple(problem for problem in problems if problem.hidden.size)
+    if not tested:
+        raise UsageError(f"none of the chosen problems of {dataset.path} has hidden tests; give a dataset with them")
+    return tested
+
+
 async def _assignment(options: Options, stages: tuple[str, ...]) -> Assignment:
     if options.model and options.model1:
         raise UsageError("--model and --model1 are one thing; give one of them")
@@ -196,13 +250,38 @@ async def _assignment(options: Options, stages: tuple[str, ...]) -> Assignment:
 
 
 async def sandbox_of(options: Options) -> Sandbox:
-    """Return the saved Sandbox that the options name, or the usual one."""
-    if options.sandbox is None:
-        return Sandbox(isolation=options.isolation)
+    """Return the saved Sandbox that the options name, or the usual one, with the limits that flags set.
+
+    Raises UsageError where it asks for bubblewrap and the machine does not grant it.
+    """
+    sandbox = (await _saved_sandbox(options.sandbox)).model_copy(update=_flags(options))
+    granted = "process" if sandbox.isolation == "process" else await asyncio.to_thread(detect_isolation)
+    if sandbox.isolation == "bubblewrap" and granted != "bubblewrap":
+        raise UsageError(f"isolation bubblewrap: {no_bubblewrap()}, or take --isolation auto")
+    return sandbox
+
+
+async def _saved_sandbox(name: str | None) -> Sandbox:
+    if name is None:
+        return Sandbox()
     try:
-        return cast("Sandbox", await Sandbox.aload(options.sandbox))
+        return cast("Sandbox", await Sandbox.aload(name))
     except ValueError:
-        raise UsageError(f"sandbox {options.sandbox!r}: no saved Sandbox of that name; register it first") from None
+        raise UsageError(f"sandbox {name!r}: no saved Sandbox of that name; register it first") from None
+
+
+def _flags(options: Options) -> dict[str, object]:
+    """The fields of a Sandbox that flags set: a limit that was given goes before a problem's own."""
+    given: dict[str, object] = {}
+    if options.isolation != "auto":
+        given["isolation"] = options.isolation
+    if options.time_limit is not None:
+        given |= {"cpu_seconds": options.time_limit, "wall_seconds": None, "time_by_problem": False}
+    if options.memory_limit is not None:
+        given |= {"memory_mb": options.memory_limit, "memory_by_problem": False}
+    if options.output_limit is not None:
+        given["output_kb"] = options.output_limit
+    return given
 
 
 def _hash(text: str) -> str:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from blocks.database import StoreLocked, ingest
 from blocks.errors import UsageError
-from blocks.records import AttemptRow, CallRow, ExecutionRow, Message, ProgramRow, Row, RunRow
+from blocks.records import AttemptRow, CallRow, ExecutionRow, Message, ProgramRow, Row, RunRow, TestRow
 from blocks.spool import Spool, store_file
 from flows import report as flow_file
 from flows.report import print_page
@@ -24,11 +24,13 @@ from tasks.reporting import queries, store_queries
 from tasks.reporting.markdown import escaped, page_markdown, write_page
 from tasks.reporting.pages import Column, Page, Table, shown
 from tasks.reporting.tables import run_page, runs_page
+from tasks.reporting.texts import report_text, summary_text
 
 ROOT = Path(__file__).parents[1]
 START = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 RUN = "aaaa1111-0000-4000-8000-000000000001"
 OTHER = "aaaa2222-0000-4000-8000-000000000002"
+PROCESS = "isolation: process (limits and a system-call filter, but no namespaces)"
 LONG = "a-model-with-a-name|that-is-longer-than-any-column-of-a-terminal-of-eighty-columns"
 
 
@@ -62,14 +64,14 @@ class Writer:
             **fields,
         )
 
-    def execution(self, started: float, wall: float | None, status: str) -> None:
+    def execution(self, started: float, wall: float | None, status: str, isolation: str = "process") -> None:
         self.write(
             ExecutionRow,
             execution_id=self.execution_id,
             flow_run_id=None,
             flow_run_name=None,
             status=status,
-            isolation="process",
+            isolation=isolation,
             workers=16,
             eval_workers=2,
             wall_seconds=wall,
@@ -133,6 +135,10 @@ class Writer:
             finished_at=at(60),
             **fields,
         )
+
+    def test(self, number: int, outcome: str, **fields: Any) -> None:
+        defaults = {"problem_id": "P/1", "sample": 0, "suite": "hidden", "isolation": "process"}
+        self.write(TestRow, test=number, outcome=outcome, execution_id=self.execution_id, **{**defaults, **fields})
 
     def write(self, row: type[Row], **fields: Any) -> None:
         self.spool.append(row.model_validate({"run_id": self.run_id, **fields}))
@@ -310,11 +316,11 @@ def test_rounds_that_are_alike_share_a_row(tmp_path):
 
 def test_recorded_replies_are_marked_everywhere(store, tmp_path):
     page = run_page(store, OTHER)
-    assert page.marks == ("recorded replies: no model was asked",)
+    assert page.marks == ("recorded replies: no model was asked", PROCESS)
     assert all(table.title.endswith("(recorded)") for table in page.tables[2:])
     assert "> **Recorded replies: no model was asked.**" in page_markdown(page)
     assert "recorded replies: no model was asked" in terminal(page)
-    assert run_page(store, RUN).marks == ()
+    assert run_page(store, RUN).marks == (PROCESS,)
     runs = {row["run"]: row for row in table_of(runs_page(store), "Runs")}
     assert runs[OTHER[:8]]["models"] == "small (recorded)"
     assert "recorded" not in runs[RUN[:8]]["models"]
@@ -327,8 +333,76 @@ def test_recorded_replies_are_marked_everywhere(store, tmp_path):
     rows.spool.close()
     with store_queries.open_store(tmp_path).db as db:
         partly = run_page(db, RUN)
-    assert partly.marks == ("recorded replies: 1 of 2, the others came from a model",)
+    assert partly.marks == ("recorded replies: 1 of 2, the others came from a model", PROCESS)
     assert "Models (partly recorded)" in [table.title for table in partly.tables]
+
+
+def test_the_weakest_isolation_marks_a_run(tmp_path):
+    """A run is of process isolation where one of its programs ran under it, whatever its last execution had."""
+    rows = Writer(tmp_path, RUN)
+    rows.run(["small"], problems=2)
+    rows.execution(0, 1, "done")  # of process isolation, but it graded nothing
+    rows.attempt("P/1", True, "passed", isolation="bubblewrap")
+    rows.spool.close()
+    later = Writer(tmp_path, OTHER)
+    later.run(["small"], problems=2)
+    later.execution(100, 1, "done", isolation="bubblewrap")
+    later.attempt("P/1", True, "passed", isolation="bubblewrap")
+    later.attempt("P/2", False, "wrong_answer", isolation="process")
+    later.spool.close()
+    with store_queries.open_store(tmp_path).db as db:
+        assert [queries.summary(db, each).isolation for each in (RUN, OTHER)] == ["bubblewrap", "process"]
+        assert run_page(db, RUN).marks == ()
+        assert run_page(db, OTHER).marks == (PROCESS,)
+        page = runs_page(db)
+        text = summary_text(queries.summary(db, OTHER), queries.calls_by_problem(db, OTHER), ("small",))
+    assert page.marks == ("isolation in 1 of 2 runs: process (limits and a system-call filter, but no namespaces)",)
+    assert [row["what"] for row in table_of(page, "Runs")] == [
+        "codesim on mini, process isolation",
+        "codesim on mini",
+    ]
+    assert "Isolation: process (limits and a system-call filter, but no namespaces)\n" in text
+
+
+def test_a_harness_error_is_counted_apart(tmp_path):
+    rows = Writer(tmp_path, RUN)
+    rows.run(["small"], problems=3)
+    rows.execution(0, 1, "incomplete")
+    rows.attempt("P/1", True, "passed")
+    rows.attempt("P/2", None, "error", error_kind="harness_error", error="no process can be started")
+    rows.attempt("P/3", None, "error", error_kind="rate_limited", error="slow down")
+    rows.spool.close()
+    with store_queries.open_store(tmp_path).db as db:
+        summary, attempts = queries.summary(db, RUN), queries.calls_by_problem(db, RUN)
+        page = run_page(db, RUN)
+    assert (summary.problems, summary.solved, summary.unsolved, summary.errors) == (3, 1, 0, 2)
+    outcomes = [row["outcome"] for row in table_of(page, "Outcomes")]
+    assert outcomes == ["passed", "error: harness_error", "error: rate_limited"]
+    assert "errors 2 (harness_error 1, rate_limited 1)" in report_text(summary, attempts)
+    said = dict(re.findall(r"^ *(.+?): +(\S+)$", summary_text(summary, attempts, ("small",)), re.MULTILINE))
+    assert (said["Errors"], said["Attempts With harness_error"], said["Attempts With rate_limited"]) == (
+        "2",
+        "1",
+        "1",
+    )
+
+
+def test_what_the_tests_took_is_told_by_outcome(tmp_path):
+    rows = Writer(tmp_path, RUN)
+    rows.run(["small"], problems=1)
+    rows.execution(0, 1, "done")
+    rows.test(0, "passed", cpu_seconds=0.5, wall_seconds=0.75, peak_memory=20.0)
+    rows.test(1, "passed", cpu_seconds=1.5, wall_seconds=1.75, peak_memory=10.0)
+    rows.test(2, "time_limit", cpu_seconds=None, wall_seconds=30.0, peak_memory=None)
+    rows.test(0, "wrong_answer", suite="extended")
+    rows.spool.close()
+    with store_queries.open_store(tmp_path).db as db:
+        told = [tuple(row.values()) for row in table_of(run_page(db, RUN), "Tests")]
+    assert told == [
+        ("hidden", "passed", 2, 1.0, 1.5, 1.75, "20.0"),
+        ("hidden", "time_limit", 1, None, None, 30.0, None),
+        ("extended", "wrong_answer", 1, None, None, None, None),
+    ]
 
 
 def test_every_run_is_a_row_the_latest_first(store):

@@ -30,6 +30,12 @@ def summary(db: duckdb.DuckDBPyConnection, run_id: str) -> Summary:
            FROM executions WHERE run_id = ?""",
         run_id,
     )
+    graded = row(
+        db,
+        """SELECT CASE WHEN bool_or(isolation = 'process') THEN 'process' ELSE max(isolation) END AS isolation
+           FROM attempts WHERE run_id = ?""",
+        run_id,
+    )
     use = model_use(db, run_id)
     said = standing(db, run_id)
     calls = row(
@@ -66,7 +72,7 @@ def summary(db: duckdb.DuckDBPyConnection, run_id: str) -> Summary:
         evaluation_seconds=busy_seconds(db, run_id, "attempts", "grading_started_at"),
         recorded=calls["recorded"],
         mixed_models=_mixed(db, run_id),
-        isolation=ends["isolation"],
+        isolation=graded["isolation"] or ends["isolation"],
         started_at=ends["started_at"].replace(tzinfo=UTC),
         finished_at=None if ends["finished_at"] is None else ends["finished_at"].replace(tzinfo=UTC),
     )
@@ -144,7 +150,7 @@ def calls_by_problem(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[st
     """Return calls, tokens and seconds of every attempt that has ended, Sample/2 before Sample/10."""
     attempts = table(
         db,
-        """SELECT a.problem_id, a.sample, a.solved, a.outcome, a.error_kind, a.tries, a.execution_id,
+        """SELECT a.problem_id, a.sample, a.solved, a.outcome, a.error_kind, a.tries, a.execution_id, a.language,
                   coalesce(c.api_calls, 0) AS api_calls, c.prompt_tokens, c.completion_tokens, c.seconds
            FROM attempts a LEFT JOIN (
                SELECT problem_id, sample, count(*) AS api_calls, sum(prompt_tokens)::BIGINT AS prompt_tokens,

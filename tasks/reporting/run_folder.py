@@ -11,11 +11,14 @@ import duckdb
 from blocks.database import load_run
 from tasks.names import file_name, short_hash
 from tasks.reporting import queries
-from tasks.reporting.log import model_configuration
 from tasks.reporting.summary import Summary
+from tasks.reporting.texts import report_text, summary_text
+from tasks.sandbox.languages import named
 
-EXTENSIONS = {"Python3": "py"}
 BATCH = 100  # problems whose texts are held in memory at once
+TEST_FIELDS = (
+    "suite", "test", "outcome", "cpu_seconds", "wall_seconds", "peak_memory", "detail", "comparison", "isolation",
+)  # fmt: skip
 
 
 def write_run_folder(output: Path, folder: Path, run_id: str, statements: dict[str, str]) -> Summary:
@@ -30,7 +33,9 @@ def write_run_folder(output: Path, folder: Path, run_id: str, statements: dict[s
         about = _about(run, run_id)
     _place(folder, attempts, about.samples)
     _write(folder / "summary.json", summary.model_dump_json(indent=2) + "\n")
-    _write(folder / "Summary.txt", summary_text(summary, attempts, about.references))
+    text = summary_text(summary, attempts, about.references, about.suite)
+    for path in _summary_paths(folder, summary.flow, about):
+        _write(path, text)
     _write(folder / "REPORT.txt", report_text(summary, attempts))
     stale = {
         (attempt["problem_id"], attempt["sample"])
@@ -49,12 +54,22 @@ class About(NamedTuple):
     references: tuple[str, ...]
     language: str
     samples: int
+    suite: str
 
 
 def _about(run: duckdb.DuckDBPyConnection, run_id: str) -> About:
     found = queries.row(run, "SELECT models, language, samples, configuration FROM runs WHERE run_id = ?", run_id)
-    references = json.loads(found.pop("configuration")).get("references") or found["models"]
-    return About(references=tuple(references), **found)
+    configuration = json.loads(found.pop("configuration"))
+    references = configuration.get("references") or found["models"]
+    return About(references=tuple(references), suite=configuration.get("suite", "hidden"), **found)
+
+
+def _summary_paths(folder: Path, flow: str, about: About) -> list[Path]:
+    """Where the summary for people goes: what the extended tests said of a run's programs is told there as well."""
+    if about.suite == "hidden":
+        return [folder / "Summary.txt"]
+    graded = [Path(reference) for reference in about.references if flow == "grade"]
+    return [each / "Summary-ET.txt" for each in (folder, *graded) if (each / "config.json").is_file()]
 
 
 def _write_texts(
@@ -86,74 +101,6 @@ def _write_texts(
                     if (problem_id, attempt["sample"]) in stale:
                         _write_problem(attempt, texts, about, statements.get(problem_id, ""))
     part.replace(folder / "Results.jsonl")
-
-
-def summary_text(summary: Summary, attempts: list[dict[str, Any]], models: tuple[str, ...]) -> str:
-    """Summary.txt: totals, averages, and how many calls the solved and the unsolved took.
-
-    `models` are the references as given, Model 1 first.
-    """
-    calls = [attempt["api_calls"] for attempt in attempts]
-    seconds = [attempt["seconds"] or 0.0 for attempt in attempts]
-    count = max(1, len(attempts))
-    two = len(models) > 1
-    lines = [
-        *([model_configuration(models)] if two else []),
-        *(["Replies of this run were recorded, no model was asked.", ""] if summary.recorded else []),
-        _line("Accuracy", summary.accuracy),
-        _line("Solved", summary.solved),
-        _line("Unsolved", summary.unsolved),
-        _line("Errors", summary.errors),
-        *[_line(f"pass@{k}", value) for k, value in summary.pass_at_k.items() if len(summary.pass_at_k) > 1],
-        "",
-        _line("Total Prompt Tokens", summary.prompt_tokens),
-        _line("Average Prompt Tokens", _average(summary.prompt_tokens, count)),
-        _line("Total Completion Tokens", summary.completion_tokens),
-        _line("Average Completion Tokens", _average(summary.completion_tokens, count)),
-        *([_line("Calls Without Usage", summary.calls_without_usage)] if summary.calls_without_usage else []),
-        _line("Total Cost (USD)", summary.cost_usd),
-        "",
-        _line("Total Time of Calls (s)", round(sum(seconds), 2)),
-        _line("Average Time of Calls (s)", round(sum(seconds) / count, 2)),
-        "",
-        _line("Total Api Calls", summary.api_calls),
-        _line("Max Api Calls", max(calls, default=0)),
-        _line("Min Api Calls", min(calls, default=0)),
-        _line("Average Api Calls", round(summary.api_calls / count, 1)),
-        "",
-        *_histogram("Solved", [a["api_calls"] for a in attempts if a["solved"]]),
-        "",
-        *_histogram("Unsolved", [a["api_calls"] for a in attempts if a["solved"] is False]),
-    ]
-    if two:
-        lines += ["", "=" * 70, "=== Model-wise Statistics ===", *_model_statistics(summary)]
-    return "\n".join(lines) + "\n"
-
-
-def report_text(summary: Summary, attempts: list[dict[str, Any]]) -> str:
-    """REPORT.txt: the run at a glance, then a line a problem."""
-    marks = {True: "PASS ", False: "FAIL ", None: "ERROR"}
-    wall = summary.wall_seconds
-    return "\n".join(
-        [
-            f"{summary.strategy} on {summary.dataset}, {' + '.join(summary.models)}",
-            *(["Replies of this run were recorded, no model was asked."] if summary.recorded else []),
-            "",
-            f"Solved      {summary.solved} of {summary.problems} ({summary.accuracy} %), errors {summary.errors}",
-            f"Calls       {summary.api_calls}, of which {summary.cached_calls} had been paid for before",
-            f"Tokens      {summary.prompt_tokens} prompt, {summary.completion_tokens} completion",
-            f"Time        {'unknown' if wall is None else f'{wall:.1f} s'} in the last execution",
-            f"Isolation   {summary.isolation}",
-            "",
-            *(
-                f"{marks[attempt['solved']]}  {attempt['problem_id']}"
-                + (f", sample {attempt['sample']}" if attempt["sample"] else "")
-                + f"  {attempt['outcome']}, {attempt['api_calls']} calls"
-                for attempt in attempts
-            ),
-            "",
-        ]
-    )
 
 
 class Texts(NamedTuple):
@@ -191,7 +138,7 @@ def _graded(tried: list[dict[str, Any]], texts: Texts) -> list[dict[str, Any]]:
             "is_solved": attempt["solved"],
             "outcome": attempt["outcome"],
             "tests": [
-                {name: test[name] for name in ("suite", "test", "outcome", "wall_seconds", "detail", "isolation")}
+                {name: test[name] for name in TEST_FIELDS}
                 for test in texts.tests[attempt["problem_id"], attempt["sample"]]
             ],
         }
@@ -236,7 +183,8 @@ def _run_details(attempt: dict[str, Any], calls: list[dict[str, Any]], models: i
 def _write_problem(attempt: dict[str, Any], texts: Texts, about: About, statement: str) -> None:
     where: Path = attempt["folder"]
     key = attempt["problem_id"], attempt["sample"]
-    extension = EXTENSIONS.get(about.language, "txt")
+    language = named(attempt["language"] or about.language)
+    extension = language.extension if language else "txt"
     where.mkdir(parents=True, exist_ok=True)
     _write(where / "problem_statement.txt", statement)
     for each in texts.rounds[key]:
@@ -293,34 +241,6 @@ def _written_by(folder: Path) -> str | None:
         return None
     said = re.search(r'"execution_id": "([^"]*)"', head)
     return said[1] if said else None
-
-
-def _histogram(what: str, calls: list[int]) -> list[str]:
-    counts = {number: calls.count(number) for number in sorted(set(calls))}
-    lines = [f"  {number:>3} calls: {count}" for number, count in counts.items()]
-    return [f"Api Calls -> {what}", *(lines or ["  none"])]
-
-
-def _model_statistics(summary: Summary) -> list[str]:
-    lines = []
-    for number, use in enumerate(summary.models.values(), start=1):
-        lines += [
-            "",
-            f"Model {number} Statistics:",
-            _line("  Total Api Calls", use.api_calls),
-            _line("  Total Prompt Tokens", use.prompt_tokens),
-            _line("  Total Completion Tokens", use.completion_tokens),
-            _line("  Total Cost (USD)", use.cost_usd),
-        ]
-    return lines
-
-
-def _line(name: str, value: object) -> str:
-    return f"{name + ':':<34}{'unknown' if value is None else value:>12}"
-
-
-def _average(total: int | None, count: int) -> float | None:
-    return None if total is None else round(total / count, 1)
 
 
 def _write(path: Path, text: str) -> None:

@@ -245,6 +245,31 @@ def failed_calls(db: duckdb.DuckDBPyConnection, run_id: str) -> list[FailedCalls
     return [FailedCalls(**each) for each in found]
 
 
+class GradingUse(NamedTuple):
+    """What the tests of one suite with one outcome took of the machine; None where nothing was measured."""
+
+    suite: str
+    outcome: str
+    tests: int
+    cpu_mean: float | None
+    cpu_most: float | None
+    wall_most: float | None
+    peak_mb: float | None
+
+
+def grading_use(db: duckdb.DuckDBPyConnection, run_id: str) -> list[GradingUse]:
+    """Return what the tests took of CPU and wall time (seconds) and memory (MiB), by outcome, passed first."""
+    found = table(
+        db,
+        """SELECT suite, outcome, count(*) AS tests, avg(cpu_seconds) AS cpu_mean, max(cpu_seconds) AS cpu_most,
+                  max(wall_seconds) AS wall_most, max(peak_memory) AS peak_mb
+           FROM tests WHERE run_id = ?
+           GROUP BY suite, outcome ORDER BY suite DESC, outcome <> 'passed', tests DESC, outcome""",
+        run_id,
+    )
+    return [GradingUse(**each) for each in found]
+
+
 class Round(NamedTuple):
     """The programs of one round: how many passed the public samples, had none, were an attempt's last, solved it."""
 

@@ -19,7 +19,8 @@ class Summary(Record):
 
     `accuracy` and `pass_at_k` are percentages; `solved` counts problems with at least one sample that passed.
     `generation_seconds` and `evaluation_seconds` are the time in which at least one call, or one grading, was in
-    progress. `cached_calls` counts the replies that this execution found paid for already.
+    progress. `cached_calls` counts the replies that this execution found paid for already. `isolation` is the weakest
+    under which any of the run's programs was run.
     """
 
     run_id: str
@@ -47,3 +48,10 @@ class Summary(Record):
     isolation: str | None
     started_at: datetime
     finished_at: datetime | None
+
+
+def isolation_text(isolation: str | None) -> str:
+    """Return the isolation in a report's words: what the weaker of the two lacks is said with its name."""
+    if isolation == "process":
+        return "process (limits and a system-call filter, but no namespaces)"
+    return isolation or "unknown"

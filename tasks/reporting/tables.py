@@ -12,7 +12,7 @@ import duckdb
 
 from tasks.reporting import queries, store_queries
 from tasks.reporting.pages import Cell, Column, Kind, Page, Table, shown
-from tasks.reporting.summary import Summary
+from tasks.reporting.summary import Summary, isolation_text
 
 IDS = 12  # problems named in one row
 ERRORS = 10  # errors told in full
@@ -54,9 +54,14 @@ def run_page(db: duckdb.DuckDBPyConnection, run_id: str) -> Page:
         _failed_calls(store_queries.failed_calls(db, run_id), names),
         _calls(attempts),
         _rounds(store_queries.rounds(db, run_id)),
+        _tests(store_queries.grading_use(db, run_id)),
     )
     title = f"{summary.strategy} on {summary.dataset}, {' + '.join(names)}"
-    marks = [replies.mark, "mixed models: one pool was served by different models" if summary.mixed_models else ""]
+    marks = [
+        replies.mark,
+        "mixed models: one pool was served by different models" if summary.mixed_models else "",
+        f"isolation: {isolation_text(summary.isolation)}" if summary.isolation == "process" else "",
+    ]
     tables = (
         _about(run_id, about, names),
         _executions(store_queries.executions(db, run_id)),
@@ -67,13 +72,14 @@ def run_page(db: duckdb.DuckDBPyConnection, run_id: str) -> Page:
 
 def runs_page(db: duckdb.DuckDBPyConnection) -> Page:
     """Every run of the store as one table, the one that was worked on last first."""
-    rows, recorded = [], 0
+    rows, recorded, weak = [], 0, 0
     for run_id in store_queries.run_ids(db):
         summary = queries.summary(db, run_id)
         asked = store_queries.run_about(db, run_id).problems
         executions = store_queries.executions(db, run_id)
         replies = _replies(store_queries.reply_times(db, run_id))
         recorded += bool(replies.recorded)
+        weak += summary.isolation == "process"
         rows.append(_run_row(summary, asked, executions[-1].status if executions else None, replies))
     columns = (
         Column("run"),
@@ -90,18 +96,22 @@ def runs_page(db: duckdb.DuckDBPyConnection) -> Page:
         Column("seconds", "seconds", wide=True),
         Column("started (UTC)", "time", wide=True),
     )
-    mark = f"recorded replies in {recorded} of {len(rows)} runs: no model was asked for those" if recorded else ""
+    marks = [
+        f"recorded replies in {recorded} of {len(rows)} runs: no model was asked for those" if recorded else "",
+        f"isolation in {weak} of {len(rows)} runs: {isolation_text('process')}" if weak else "",
+    ]
     table = Table(
         "Runs", columns, tuple(rows), "Solved is of the problems asked for; seconds are the last execution's."
     )
-    return Page("All runs", (mark,) if mark else (), (table,))
+    return Page("All runs", tuple(mark for mark in marks if mark), (table,))
 
 
 def _run_row(summary: Summary, asked: int, status: str | None, replies: Replies) -> tuple[Cell, ...]:
     partly = "recorded" if replies.recorded == replies.all else "partly recorded"
     return (
         summary.run_id[:8],
-        f"{summary.strategy} on {summary.dataset}",
+        f"{summary.strategy} on {summary.dataset}"
+        + (", process isolation" if summary.isolation == "process" else ""),
         " + ".join(summary.models) + (f" ({partly})" if replies.recorded else ""),
         status,
         f"{summary.solved:,}/{max(asked, summary.problems):,}",
@@ -134,7 +144,7 @@ def _facts(title: str, facts: Iterable[tuple[str, str]], note: str = "") -> Tabl
 def _about(run_id: str, about: store_queries.RunAbout, names: tuple[str, ...]) -> Table:
     configuration: dict[str, Any] = json.loads(about.configuration)
     pools = configuration.get("pools") or []
-    limit = configuration.get("max_tokens")
+    limit, limits = configuration.get("max_tokens"), configuration.get("limits") or {}
     parameters = [
         f"temperature {_given(about.temperature)}",
         f"top_p {_given(about.top_p)}",
@@ -157,6 +167,8 @@ def _about(run_id: str, about: store_queries.RunAbout, names: tuple[str, ...]) -
         *models,
         *([("stages", "; ".join([*stages, "the others: model 1"]))] if stages else []),
         ("language", about.language),
+        *([("suite", suite)] if (suite := configuration.get("suite", "hidden")) != "hidden" else []),
+        *([("limits", ", ".join(f"{name} {value}" for name, value in limits.items()))] if limits else []),
         ("parameters", ", ".join(parameters)),
         ("folder", about.folder),
         ("made", f"{shown(about.created_at, 'time')} UTC"),
@@ -211,7 +223,7 @@ def _summary(summary: Summary, asked: int) -> Table:
         ("last execution", summary.wall_seconds, "seconds", " s"),
         ("generation, all executions", summary.generation_seconds, "seconds", " s"),
         ("evaluation, all executions", summary.evaluation_seconds, "seconds", " s"),
-        ("isolation", summary.isolation, "text", ""),
+        ("isolation", isolation_text(summary.isolation), "text", ""),
         ("started", summary.started_at, "time", " UTC"),
         ("finished", summary.finished_at, "time", " UTC"),
     ]
@@ -386,6 +398,26 @@ def _rounds(rounds: list[store_queries.Round]) -> Table:
         "hidden tests."
     )
     return Table("Rounds", columns, rows, note)
+
+
+def _tests(use: list[store_queries.GradingUse]) -> Table:
+    columns = (
+        Column("suite"),
+        Column("outcome"),
+        Column("tests", "count"),
+        Column("CPU mean", "seconds"),
+        Column("CPU most", "seconds"),
+        Column("wall most", "seconds"),
+        Column("memory most", "figure"),
+    )
+    rows = tuple(
+        (
+            *(each.suite, each.outcome, each.tests, each.cpu_mean, each.cpu_most, each.wall_most),
+            None if each.peak_mb is None else f"{each.peak_mb:,.1f}",
+        )
+        for each in use
+    )
+    return Table("Tests", columns, rows, "Times in seconds, memory of a program with all its processes in MiB.")
 
 
 def _without_usage(calls: int) -> str:

@@ -122,6 +122,7 @@ ONE_OF_EACH: tuple[Row, ...] = (
         samples=1,
         samples_passed=0,
         report=TEXT,
+        isolation="process",
     ),
     TestRow(
         run_id="run",
@@ -132,6 +133,12 @@ ONE_OF_EACH: tuple[Row, ...] = (
         outcome="passed",
         isolation="process",
         execution_id="one",
+        comparison="tokens",
+        cpu_limit=2.5,
+        wall_limit=7.5,
+        memory_limit_mb=256,
+        output_limit_kb=1024,
+        scale=1.25,
     ),
 )
 
@@ -313,6 +320,22 @@ def test_a_file_of_any_older_schema_is_brought_up_to_date(tmp_path: Path, known:
     spooled(tmp_path, *ONE_OF_EACH)
     assert ingest(tmp_path).rows == len(TABLES)
     assert asked(tmp_path, "SELECT count(*) FROM migrations") == [(len(MIGRATIONS),)]
+
+
+def test_rows_of_an_older_schema_keep_what_they_say(tmp_path: Path):
+    """In the file, and waiting in a spool: what nobody wrote down then is unknown."""
+    old = ONE_OF_EACH[-1].model_dump(mode="json", exclude={"comparison", "cpu_limit", "scale"})
+    with duckdb.connect(str(store_file(tmp_path))) as store:
+        store.execute("CREATE TABLE migrations (number INTEGER, applied_at TIMESTAMP)")
+        store.execute(MIGRATIONS[0])
+        store.execute("INSERT INTO migrations VALUES (0, now()::TIMESTAMP)")
+        store.execute("INSERT INTO tests (run_id, test, outcome) VALUES ('before', 0, 'passed')")
+    waiting = spool_folder(tmp_path, "run") / "tests" / "one-0000.jsonl"
+    waiting.parent.mkdir(parents=True)
+    waiting.write_text(json.dumps(old) + "\n")
+    assert ingest(tmp_path).rows == 1
+    found = asked(tmp_path, "SELECT run_id, outcome, memory_limit_mb, comparison, scale FROM tests ORDER BY 1")
+    assert found == [("before", "passed", None, None, None), ("run", "passed", 256, None, None)]
 
 
 # Other processes

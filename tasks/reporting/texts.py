@@ -1,0 +1,118 @@
+"""Summary.txt and REPORT.txt: a run's numbers for people who read files."""
+
+from collections import Counter
+from typing import Any
+
+from tasks.reporting.log import model_configuration
+from tasks.reporting.summary import Summary, isolation_text
+
+
+def summary_text(
+    summary: Summary, attempts: list[dict[str, Any]], models: tuple[str, ...], suite: str = "hidden"
+) -> str:
+    """Summary.txt: totals, averages, and how many calls the solved and the unsolved took.
+
+    `models` are the references as given, Model 1 first; of a run that graded they are the programs' file or folder.
+    """
+    head = [
+        *([f"Extended tests of {summary.dataset} on {models[0]}", ""] if suite == "extended" else []),
+        *(["Replies of this run were recorded, no model was asked.", ""] if summary.recorded else []),
+        _line("Accuracy", summary.accuracy),
+        _line("Solved", summary.solved),
+        _line("Unsolved", summary.unsolved),
+        _line("Errors", summary.errors),
+        *[_line(f"  Attempts With {kind}", count) for kind, count in _errors(attempts).items()],
+        *[_line(f"pass@{k}", value) for k, value in summary.pass_at_k.items() if len(summary.pass_at_k) > 1],
+        *["", f"Isolation: {isolation_text(summary.isolation)}"],
+    ]
+    calls = [] if summary.flow == "grade" else ["", *_call_statistics(summary, attempts)]
+    two = len(models) > 1
+    by_model = ["", "=" * 70, "=== Model-wise Statistics ===", *_model_statistics(summary)] if two else []
+    return "\n".join([*([model_configuration(models)] if two else []), *head, *calls, *by_model]) + "\n"
+
+
+def report_text(summary: Summary, attempts: list[dict[str, Any]]) -> str:
+    """REPORT.txt: the run at a glance, then a line a problem."""
+    marks = {True: "PASS ", False: "FAIL ", None: "ERROR"}
+    wall = summary.wall_seconds
+    kinds = ", ".join(f"{kind} {count}" for kind, count in _errors(attempts).items())
+    return "\n".join(
+        [
+            f"{summary.strategy} on {summary.dataset}, {' + '.join(summary.models)}",
+            *(["Replies of this run were recorded, no model was asked."] if summary.recorded else []),
+            "",
+            f"Solved      {summary.solved} of {summary.problems} ({summary.accuracy} %), errors {summary.errors}"
+            + (f" ({kinds})" if kinds else ""),
+            f"Calls       {summary.api_calls}, of which {summary.cached_calls} had been paid for before",
+            f"Tokens      {summary.prompt_tokens} prompt, {summary.completion_tokens} completion",
+            f"Time        {'unknown' if wall is None else f'{wall:.1f} s'} in the last execution",
+            f"Isolation   {isolation_text(summary.isolation)}",
+            "",
+            *(
+                f"{marks[attempt['solved']]}  {attempt['problem_id']}"
+                + (f", sample {attempt['sample']}" if attempt["sample"] else "")
+                + f"  {attempt['outcome']}, {attempt['api_calls']} calls"
+                for attempt in attempts
+            ),
+            "",
+        ]
+    )
+
+
+def _errors(attempts: list[dict[str, Any]]) -> dict[str, int]:
+    """Count what kept attempts from an end, by kind; none of it is a failure of a program."""
+    return dict(Counter(attempt["error_kind"] or "error" for attempt in attempts if attempt["solved"] is None))
+
+
+def _call_statistics(summary: Summary, attempts: list[dict[str, Any]]) -> list[str]:
+    calls = [attempt["api_calls"] for attempt in attempts]
+    seconds = [attempt["seconds"] or 0.0 for attempt in attempts]
+    count = max(1, len(attempts))
+    return [
+        _line("Total Prompt Tokens", summary.prompt_tokens),
+        _line("Average Prompt Tokens", _average(summary.prompt_tokens, count)),
+        _line("Total Completion Tokens", summary.completion_tokens),
+        _line("Average Completion Tokens", _average(summary.completion_tokens, count)),
+        *([_line("Calls Without Usage", summary.calls_without_usage)] if summary.calls_without_usage else []),
+        _line("Total Cost (USD)", summary.cost_usd),
+        "",
+        _line("Total Time of Calls (s)", round(sum(seconds), 2)),
+        _line("Average Time of Calls (s)", round(sum(seconds) / count, 2)),
+        "",
+        _line("Total Api Calls", summary.api_calls),
+        _line("Max Api Calls", max(calls, default=0)),
+        _line("Min Api Calls", min(calls, default=0)),
+        _line("Average Api Calls", round(summary.api_calls / count, 1)),
+        "",
+        *_histogram("Solved", [a["api_calls"] for a in attempts if a["solved"]]),
+        "",
+        *_histogram("Unsolved", [a["api_calls"] for a in attempts if a["solved"] is False]),
+    ]
+
+
+def _histogram(what: str, calls: list[int]) -> list[str]:
+    counts = {number: calls.count(number) for number in sorted(set(calls))}
+    lines = [f"  {number:>3} calls: {count}" for number, count in counts.items()]
+    return [f"Api Calls -> {what}", *(lines or ["  none"])]
+
+
+def _model_statistics(summary: Summary) -> list[str]:
+    lines = []
+    for number, use in enumerate(summary.models.values(), start=1):
+        lines += [
+            "",
+            f"Model {number} Statistics:",
+            _line("  Total Api Calls", use.api_calls),
+            _line("  Total Prompt Tokens", use.prompt_tokens),
+            _line("  Total Completion Tokens", use.completion_tokens),
+            _line("  Total Cost (USD)", use.cost_usd),
+        ]
+    return lines
+
+
+def _line(name: str, value: object) -> str:
+    return f"{name + ':':<34}{'unknown' if value is None else value:>12}"
+
+
+def _average(total: int | None, count: int) -> float | None:
+    return None if total is None else round(total / count, 1)
