@@ -1,6 +1,7 @@
 """`make bench`: every benchmark in turn. They print figures and ratios; none of them can fail on a figure."""
 
-from tests.benchmarks import throughput
+from tests.benchmarks import grading, throughput
 
 if __name__ == "__main__":
     throughput.main()
+    grading.main()
