@@ -5,6 +5,7 @@ Covered and not covered: see the Sandbox block, and the modules of `tasks.sandbo
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -38,6 +39,8 @@ async def prepare(limits: Limits) -> Limits:
 
     Raises UsageError where no program can be run as the limits ask, with the remedy.
     """
+    if sys.platform != "linux":
+        raise UsageError("programs are graded on Linux alone: run this in a Linux container or virtual machine")
     setting = _setting(limits.isolation)
     trial = limits.model_copy(update={"cpu_seconds": 20.0, "wall_seconds": 60.0})
     try:
@@ -294,5 +297,5 @@ def _tidy(text: str) -> str:
     """Without what differs from run to run (addresses, the private folder's name) or is not Unicode."""
     text = text[:LONGEST_REPORT]
     text = re.sub(r"0x[0-9a-fA-F]{6,}", "0x…", text)
-    text = re.sub(re.escape(f"{tempfile.gettempdir()}/consort-") + r"[a-z0-9_]{8}(/\d+)?", "/tmp", text)
+    text = re.sub(re.escape(f"{tempfile.gettempdir()}/consort-") + r"\d+-[a-z0-9_]{8}(/\d+)?", "/tmp", text)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

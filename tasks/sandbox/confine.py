@@ -21,7 +21,6 @@ import ctypes
 import fcntl
 import os
 import resource
-import shutil
 import signal
 import sys
 import time
@@ -258,7 +257,7 @@ class _Descendants(Confinement):
             if tree.pid:
                 tree.ended = os.pidfd_open(tree.pid)
         except OSError:
-            shutil.rmtree(tree.folder, ignore_errors=True)
+            remove(tree.folder)
             raise
         return tree
 
@@ -307,29 +306,46 @@ class _DescendantTree(Tree):
             if pid == self.pid:
                 ended = (os.waitstatus_to_exitcode(status), usage)
         os.close(self.ended)
-        owner = os.stat(self.folder).st_uid
-        if owner != os.geteuid():
-            _remove_files_of(owner, self._shared)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._clean()
         assert ended is not None
         return ended
 
-
-def _remove_files_of(uid: int, folders: Sequence[str]) -> None:
-    """Remove what a program's own uid left where everybody may write."""
-    for folder in folders:
+    def _clean(self) -> None:
+        """Remove what the program left: as root all that its own uid has, else what is in and beside its folder."""
         with contextlib.suppress(OSError):
-            for entry in os.scandir(folder):
-                if entry.stat(follow_symlinks=False).st_uid == uid:
-                    _remove(entry)
+            owner = os.stat(self.folder).st_uid
+            for folder in self._shared if owner != os.geteuid() else ():
+                for entry in os.scandir(folder):
+                    if entry.stat(follow_symlinks=False).st_uid == owner:
+                        remove(entry.path)
+        around = os.path.dirname(self.folder)
+        os.chmod(around, 0o711)
+        for name in os.listdir(around):
+            remove(f"{around}/{name}")
 
 
-def _remove(entry: os.DirEntry[str]) -> None:
-    if entry.is_dir(follow_symlinks=False):
-        shutil.rmtree(entry.path, ignore_errors=True)
-    else:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(entry.path)
+def remove(path: str) -> None:
+    """Remove a file, or a folder with all that is in it, however deep, and whatever its owner locked, if possible.
+
+    Folders in a folder are moved beside it first: there is no path that is too long, and nothing that recurses.
+    """
+    found = [path]
+    for each in found:
+        with contextlib.suppress(OSError):
+            if os.path.islink(each) or not os.path.isdir(each):
+                os.unlink(each)
+                continue
+            os.chmod(each, 0o700)
+            for inner in [f"{each}/{name}" for name in os.listdir(each)]:
+                with contextlib.suppress(OSError):
+                    if os.path.islink(inner) or not os.path.isdir(inner):
+                        os.unlink(inner)
+                        continue
+                    os.chmod(inner, 0o700)  # a folder that cannot be written cannot be moved
+                    aside = f"{path}.{os.urandom(8).hex()}"
+                    os.rename(inner, aside)
+                    found.append(aside)
+            os.rmdir(each)
 
 
 def _cpu_seconds(pid: int) -> float:

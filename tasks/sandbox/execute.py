@@ -13,7 +13,6 @@ import contextlib
 import marshal
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 
 from blocks.bubblewrap import bubblewrap_command, interpreter
 from tasks.sandbox.cgroups import MemoryGroup
+from tasks.sandbox.confine import remove
 from tasks.sandbox.reader import read
 
 BOOT = """
@@ -42,6 +42,7 @@ boot(*map(int, sys.argv[1:]))
 """
 INSIDE = ("main_program", "values", "inside", "seccomp", "landlock", "confine", "worker")
 HASH_SEED = {"PYTHONHASHSEED": "0"}  # what programs print of their sets is the same in every run
+FOLDER = "consort-"  # and the host's process id: the temporary folders of its workers
 STARTING = 60.0
 GRACE = 10.0  # seconds beyond a program's wall limit after which its worker is given up
 PIECE = 1 << 18
@@ -120,9 +121,9 @@ class Worker:
 
     async def _start(self) -> None:
         alone = self.setting.isolation == "process"
-        folder = tempfile.mkdtemp(prefix="consort-") if alone else ""
+        folder = tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-") if alone else ""
         if alone:
-            self._cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+            self._cleanup.callback(remove, folder)
             Path(folder).chmod(0o711)
         settings = {
             "isolation": self.setting.isolation,
@@ -197,7 +198,7 @@ class Worker:
         self.busy = False
         if group is None:
             return ended
-        cut = "memory" if group.killed() and not ended.cut else ended.cut
+        cut = "memory" if group.killed() else ended.cut
         peak = group.peak()
         return ended._replace(cut=cut, peak=max(ended.peak, peak or 0))
 
@@ -238,6 +239,14 @@ class Worker:
             os.close(descriptor)
         _started.discard(self.process.pid)
         _end_orphans()
+
+
+def sweep() -> None:
+    """Remove the temporary folders of hosts that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}[0-9]*-*"):
+        owner = folder.name.split("-")[1]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            remove(str(folder))
 
 
 def _end_orphans() -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.sandbox import cgroups
-from tasks.sandbox.execute import Ended, Program, Setting, Worker, WorkerLost
+from tasks.sandbox.execute import Ended, Program, Setting, Worker, WorkerLost, sweep
 from tasks.sandbox.judging import JudgeHost, readable
 
 SET_SUBREAPER = 36
@@ -118,6 +118,7 @@ class Host:
     """What gradings share."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
+        sweep()
         self.group = cgroups.find()
         if self.group is not None:
             cgroups.sweep(self.group)

@@ -31,6 +31,7 @@ import _thread
 import atexit
 import builtins
 import codecs
+import contextlib
 import functools
 import gc
 import io
@@ -61,7 +62,7 @@ _FILTERS = list(_MODULES["_warnings"].filters)
 _RECURSION, _SWITCHING, _COLLECTING = sys.getrecursionlimit(), sys.getswitchinterval(), gc.get_threshold()
 _PRINTED, _UNRAISABLE, _THREADS = sys.excepthook, sys.unraisablehook, sys._current_frames
 _COLLECT, _COLLECTED, _UNFREEZE = gc.collect, gc.isenabled, gc.unfreeze
-_FLUSH = operator.methodcaller("flush")
+_FLUSH, _SHUTDOWN = operator.methodcaller("flush"), operator.methodcaller("_shutdown")
 _EXIT, _KILL, _WRITE, _PROCESS = os._exit, os.kill, os.write, os.getpid
 
 
@@ -106,7 +107,8 @@ def _compiled(path: str, ready: Callable[[str], None]) -> types.CodeType:
         failure = error.with_traceback(None)
     ready("compile_error")
     if has_cookie or b"\0" in source or not isinstance(failure, SyntaxError):
-        os.execv(sys.executable, [sys.executable, path])
+        with contextlib.suppress(OSError):
+            os.execv(sys.executable, [sys.executable, path])
     _PRINTED(type(failure), failure, None)
     sys.stderr.flush()
     return _EXIT(1)
@@ -135,7 +137,7 @@ class _Program:
     def __init__(self) -> None:
         self.kept = {name: module for name, module in _MODULES.items() if isinstance(module, types.ModuleType)}
         self.ready: Callable[[str], object] = repr
-        sys.path[:] = ["", *filter(None, sys.path)]
+        self.library = [entry for entry in sys.path if entry]
         self.corrections = list(_corrections())
         self.status, self.interrupted = 0, False
         self.removed: list[weakref.ref[types.ModuleType]] = []
@@ -177,7 +179,8 @@ class _Program:
         for correct in self.corrections:
             correct()
         folder = os.path.dirname(os.path.realpath(absolute)) if "/" in path else here
-        sys.argv, sys.orig_argv, sys.path[0] = [path], [sys.executable, path], folder
+        sys.argv, sys.orig_argv = [path], [sys.executable, path]
+        sys.path[:] = [folder, *self.library]
         sys.path_importer_cache.pop(folder, None)
         if "multiprocessing.process" in _MODULES:
             vars(_MODULES["multiprocessing.process"])["ORIGINAL_DIR"] = here
@@ -211,7 +214,7 @@ class _Program:
     def wait_for_threads(self) -> None:
         threading: Any = _MODULES.get("threading")
         if threading is not None and (_thread._count() or getattr(threading, "_threading_atexits", True)):
-            _, error = _tried(lambda: threading._shutdown())
+            _, error = _tried(_SHUTDOWN, threading)
             if error is not None:
                 _ignored(error, threading)
 
