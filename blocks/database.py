@@ -7,17 +7,31 @@ the ingest that a long run has done for it from time to time.
 import contextlib
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 
 from blocks.migrations import MIGRATIONS
-from blocks.records import AttemptRow, CallRow, ExecutionRow, ProgramRow, Row, RunRow, TestRow
+from blocks.records import (
+    AttemptRow,
+    CallRow,
+    ExecutionRow,
+    ModelEventRow,
+    ProgramRow,
+    Row,
+    RunRow,
+    TestFileRow,
+    TestInputRow,
+    TestRow,
+)
 from blocks.spool import spool_folder, store_file
 
-TABLES: tuple[type[Row], ...] = (RunRow, ExecutionRow, AttemptRow, CallRow, ProgramRow, TestRow)
-TEXTS = ("messages", "reply", "reasoning", "program", "report", "detail")
+TABLES: tuple[type[Row], ...] = (
+    RunRow, ExecutionRow, AttemptRow, CallRow, ProgramRow, TestRow, ModelEventRow, TestInputRow, TestFileRow,
+)  # fmt: skip
+TEXTS = ("messages", "reply", "reasoning", "program", "report", "detail", "input", "output")
 
 
 class StoreLocked(Exception):
@@ -29,6 +43,13 @@ class Ingested(NamedTuple):
 
     files: int
     rows: int
+
+
+class Used(NamedTuple):
+    """What an endpoint was asked, and what it gave."""
+
+    calls: int
+    tokens: int
 
 
 def ingest(output: Path) -> Ingested:
@@ -64,6 +85,30 @@ def load_run(output: Path, run_id: str, *, texts: bool = False) -> duckdb.DuckDB
     folder = spool_folder(output)
     _merge(run, folder, (folder / run_id).glob("*/*.jsonl"), {}, texts=texts)
     return run
+
+
+def used_since(output: Path, since: datetime) -> dict[str, Used]:
+    """Count the replies of every endpoint since a time, from the spools: nobody's lock matters, all runs count."""
+    files = [str(path) for path in spool_folder(output).glob(f"*/{CallRow.table}/*.jsonl") if _touched(path, since)]
+    if not files:
+        return {}
+    columns = {"endpoint": "VARCHAR", "error_kind": "VARCHAR", "started_at": "TIMESTAMPTZ"}
+    columns |= {"prompt_tokens": "BIGINT", "completion_tokens": "BIGINT"}
+    longest = max(64 * 1024, *(Path(file).stat().st_size for file in files))
+    with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as memory:
+        rows = memory.execute(
+            f"""SELECT endpoint, count(*), coalesce(sum(prompt_tokens + completion_tokens), 0)::BIGINT
+                FROM read_json(?, format='newline_delimited', ignore_errors=true, maximum_object_size={longest},
+                               columns={columns})
+                WHERE error_kind IS NULL AND endpoint IS NOT NULL AND started_at >= ?::TIMESTAMPTZ
+                GROUP BY endpoint""",
+            [files, since.isoformat()],
+        ).fetchall()
+    return {endpoint: Used(calls, tokens) for endpoint, calls, tokens in rows}
+
+
+def _touched(path: Path, since: datetime) -> bool:
+    return path.stat().st_mtime >= since.timestamp()
 
 
 def migrate(store: duckdb.DuckDBPyConnection) -> None:

@@ -22,9 +22,17 @@ class UsageError(ValueError):
 
 
 class CallError(Exception):
-    """A model call that brought no reply. `retry_after` is in seconds; `status` None: no HTTP status said so."""
+    """A model call that brought no reply. `retry_after` is in seconds; `status` None: no HTTP status said so.
+
+    `known` tells that the provider's own table has the error, `endpoint` and `model` name who was asked, and
+    `elsewhere` counts the other endpoints of the pool that are fit: what met the error can go on with one of them.
+    """
 
     kind: ClassVar[str] = "call_error"
+    known: bool = True
+    endpoint: str | None = None
+    model: str | None = None
+    elsewhere: int = 0
 
     def __init__(
         self,
@@ -52,6 +60,16 @@ class RateLimited(CallError):
 
 class QuotaExhausted(CallError):
     kind = "quota_exhausted"
+
+
+class Throttled(QuotaExhausted):
+    """Rate limiting that went on for so long that the quota must be spent; a small request shows when it is over."""
+
+
+class PoolExhausted(CallError):
+    """No endpoint of a pool is left."""
+
+    kind = "pool_exhausted"
 
 
 class AccessDenied(CallError):
@@ -136,6 +154,7 @@ TABLES: dict[str, tuple[Rule, ...]] = {
             scope="account",
         ),
         Rule(RateLimited, (429,), ("rate_limit_exceeded", "slow_down")),
+        Rule(AccessDenied, (403,), ("unsupported_country_region_territory",)),
         Rule(ContextOverflow, (400,), ("context_length_exceeded",)),
         Rule(ContentFiltered, (400,), ("content_filter", "invalid_prompt")),
     ),
@@ -153,6 +172,7 @@ TABLES: dict[str, tuple[Rule, ...]] = {
     "openrouter": (Rule(QuotaExhausted, (402,), scope="account"),),
     "moonshot": (),
     "generic": (
+        Rule(BadRequest, (404,), ("no_recorded_reply",)),  # of a recorded server: another request has its reply
         Rule(AuthFailed, (401,)),
         Rule(QuotaExhausted, (402,), scope="account"),
         Rule(AccessDenied, (403, 404)),
@@ -174,18 +194,20 @@ def classify(
     `status` is None for an error in the middle of an answer that began with 200: its code or type decides alone.
     """
     failure = read_failure(body)
-    rules = (*TABLES.get(provider, ()), *TABLES["generic"])
-    rule = next(rule for rule in rules if _matches(rule, status, failure))
+    own = () if provider == "generic" else TABLES.get(provider, ())
+    rule = next(rule for rule in (*own, *TABLES["generic"]) if _matches(rule, status, failure))
     said = f": {failure.message[:LONGEST_MESSAGE]}" if failure.message else ""
     code = failure.code or failure.type
     named = f"{f' {code}' if code else ''}{f' ({failure.param})' if failure.param else ''}"
-    return rule.error(
+    error = rule.error(
         f"{endpoint} answered {'an error' if status is None else status}{named}{said}",
         status=status,
         code=code,
         retry_after=retry_after(headers),
         scope=rule.scope,
     )
+    error.known = rule in own
+    return error
 
 
 def read_failure(body: object) -> Failure:

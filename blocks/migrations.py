@@ -47,4 +47,23 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE programs ADD COLUMN isolation VARCHAR;
     ALTER TABLE attempts ADD COLUMN language VARCHAR;
     """,
+    """
+    CREATE TABLE model_events (
+        run_id VARCHAR, written_at TIMESTAMP, execution_id VARCHAR, pool VARCHAR, endpoint VARCHAR, model VARCHAR,
+        event VARCHAR, reason VARCHAR, until TIMESTAMP, next VARCHAR, happened_at TIMESTAMP
+    );
+    ALTER TABLE attempts ADD COLUMN served_by VARCHAR[];
+    """,
+    """
+    CREATE TABLE test_inputs (
+        run_id VARCHAR, written_at TIMESTAMP, problem_id VARCHAR, sample INTEGER, source VARCHAR, number INTEGER,
+        round INTEGER, outcome VARCHAR, doubtful BOOLEAN, input VARCHAR, output VARCHAR, detail VARCHAR,
+        cpu_seconds DOUBLE, wall_seconds DOUBLE, peak_memory DOUBLE, isolation VARCHAR, execution_id VARCHAR
+    );
+    CREATE TABLE test_files (
+        run_id VARCHAR, written_at TIMESTAMP, problem_id VARCHAR, sample INTEGER, source VARCHAR, outcome VARCHAR,
+        wanted INTEGER, tests INTEGER, tried INTEGER, rounds INTEGER, doubtful INTEGER, rejected JSON,
+        models VARCHAR[], line_coverage DOUBLE, branch_coverage DOUBLE, error VARCHAR, execution_id VARCHAR
+    );
+    """,
 )

@@ -107,7 +107,10 @@ class ExecutionRow(Row):
 
 
 class AttemptRow(Row):
-    """One problem and sample under the run's strategy. `solved` is None where the attempt ended in an error."""
+    """One problem and sample under the run's strategy. `solved` is None where the attempt ended in an error.
+
+    `served_by` names the models that served its calls, as their servers name them, in the order of the first call.
+    """
 
     table: ClassVar[str] = "attempts"
     key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample")
@@ -127,6 +130,7 @@ class AttemptRow(Row):
     tests_passed: int = 0
     isolation: str | None = None
     language: str | None = None
+    served_by: list[str] | None = None
     started_at: datetime
     generated_at: datetime | None = None
     grading_started_at: datetime | None = None
@@ -178,6 +182,23 @@ class CallRow(Row):
     reasoning: str | None = None
 
 
+class ModelEventRow(Row):
+    """An endpoint of a pool that was set aside in an execution, or came back, and which one is next."""
+
+    table: ClassVar[str] = "model_events"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "execution_id", "pool", "endpoint", "event", "happened_at")
+
+    execution_id: str
+    pool: str
+    endpoint: str
+    model: str
+    event: str
+    reason: str
+    until: datetime | None = None
+    next: str | None = None
+    happened_at: datetime
+
+
 class ProgramRow(Row):
     """One round's program and what the public samples said of it."""
 
@@ -223,3 +244,56 @@ class TestRow(Row):
     memory_limit_mb: int | None = None
     output_limit_kb: int | None = None
     scale: float | None = None
+
+
+class TestInputRow(Row):
+    """One input that was tried on a C program (`source`: its text's SHA-256), in the order of the attempt.
+
+    `output` is the expected output of an accepted one, `detail` says of another why it is none; `doubtful`: a build
+    with sanitizers printed something else. Round 0 is what the program's tests held before. Times in seconds, memory
+    in MiB.
+    """
+
+    table: ClassVar[str] = "test_inputs"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample", "source", "number")
+    __test__: ClassVar[bool] = False
+
+    problem_id: str
+    sample: int
+    source: str
+    number: int
+    round: int
+    outcome: str
+    doubtful: bool
+    input: str
+    output: str
+    detail: str
+    cpu_seconds: float | None = None
+    wall_seconds: float | None = None
+    peak_memory: float | None = None
+    isolation: str
+    execution_id: str
+
+
+class TestFileRow(Row):
+    """The tests that were made of one C program: how many of how many, from what, and what they reach in percent."""
+
+    table: ClassVar[str] = "test_files"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample")
+    __test__: ClassVar[bool] = False
+
+    problem_id: str
+    sample: int
+    source: str
+    outcome: str
+    wanted: int
+    tests: int
+    tried: int
+    rounds: int
+    doubtful: int
+    rejected: dict[str, int]
+    models: list[str]
+    line_coverage: float | None = None
+    branch_coverage: float | None = None
+    error: str | None = None
+    execution_id: str

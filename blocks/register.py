@@ -1,10 +1,14 @@
-"""Save endpoints, teams, stores and sandboxes as Prefect Blocks, from a TOML file or the environment.
+"""Save endpoints, pools, teams, stores and sandboxes as Prefect Blocks, from a TOML file or the environment.
 
     python -m blocks.register FILE.toml
     python -m blocks.register --from-env
+    python -m blocks.register --check [NAME ...]                          can the saved endpoints be used?
+    python -m blocks.register --from-sactor sactor.toml [--write FILE]    another tool's models as such a TOML file
+    python -m blocks.register --from-hybridflow config.yaml [--write FILE]
 
 Keys never stand in the file: `api_key_env` names an environment variable, `api_key_file` a file. Registering the same
-file again changes nothing; a block of the same name is overwritten. `.env` of the working directory is read.
+file again changes nothing; a block of the same name is overwritten. No endpoint has the name of a pool, also not of
+one that was saved before. `.env` of the working directory is read.
 
     [endpoints.small]
     base_url = "http://127.0.0.1:8000/v1"
@@ -16,103 +20,45 @@ file again changes nothing; a block of the same name is overwritten. `.env` of t
     provider = "dashscope"
     api_key_env = "DASHSCOPE_API_KEY"
 
+    [pools.qwen]
+    endpoints = ["large", "small"]            # of this file, or saved before
+    policy = "failover"
+    reset = "daily 00:00 Asia/Shanghai"
+
     [teams.two]
-    default = "small"
+    default = "small"                         # teams name endpoints and pools alike
     stages = { debugging = ["small", "large"] }
 """
 
 import asyncio
-import json
 import os
-import re
 import sys
-import tomllib
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from prefect.blocks.core import Block
-from pydantic import SecretStr, ValidationError
 
+from blocks.check import Finding, check, table
+from blocks.descriptions import blocks_from_environment, blocks_of
 from blocks.endpoint import ModelEndpoint
 from blocks.errors import UsageError
-from blocks.sandbox import Sandbox
+from blocks.import_configs import Imported, text_of, write
+from blocks.import_hybridflow import from_hybridflow
+from blocks.import_sactor import from_sactor
+from blocks.pool import ModelPool
+from blocks.saved import saved_endpoints, saved_names
 from blocks.server import load_environment, prefect_server
-from blocks.store import ResultsStore
-from blocks.team import Team
-
-SECTIONS: dict[str, type[Block]] = {
-    "endpoints": ModelEndpoint,
-    "teams": Team,
-    "stores": ResultsStore,
-    "sandboxes": Sandbox,
-}
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def blocks_of(text: str, source: str) -> dict[str, Block]:
-    """Return the blocks that a TOML text describes, by name; raises UsageError."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
-        raise UsageError(f"{source}: not TOML ({problem})") from None
-    blocks: dict[str, Block] = {}
-    for section, named in data.items():
-        if section not in SECTIONS or not isinstance(named, dict):
-            raise UsageError(f"{source}: section [{section}] is not known; use {', '.join(SECTIONS)}")
-        for name, fields in named.items():
-            where = f"{source}, [{section}.{name}]"
-            if not NAME.fullmatch(name):
-                raise UsageError(f"{where}: a name has lower-case letters, digits and single dashes (Prefect's rule)")
-            if name in blocks:
-                raise UsageError(f"{where}: the name is taken by another section; names are unique across the file")
-            if not isinstance(fields, dict):
-                raise UsageError(f"{where}: give its fields")
-            blocks[name] = _block(SECTIONS[section], fields, where)
-    return blocks
+async def save(blocks: Mapping[str, Block], source: str) -> list[str]:
+    """Save blocks under their names; return a line about each. Raises UsageError where they do not agree with others.
 
-
-def blocks_from_environment(environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, Block]:
-    """Return `results` and `default` (store, sandbox), and `model1`, `model2` where their servers are named.
-
-    The model is OPENAI_MODEL (OPENAI_MODEL_2); without it, the one that the server lists. An endpoint whose model is
-    not to be found out is left out, and `warn` hears why.
+    A pool names endpoints, of the same source or saved before; no endpoint has the name of a pool.
     """
-    blocks: dict[str, Block] = {"results": ResultsStore(), "default": Sandbox()}
-    key = environment.get("OPENAI_API_KEY")
-    for number, suffix in ((1, ""), (2, "_2")):
-        url = environment.get(f"OPENAI_API_BASE{suffix}")
-        if not url:
-            continue
-        try:
-            endpoint = ModelEndpoint(base_url=url, model="", api_key=SecretStr(key) if key else None)
-        except ValidationError as problem:
-            raise UsageError(f"OPENAI_API_BASE{suffix}: {_first(problem)}") from None
-        model = environment.get(f"OPENAI_MODEL{suffix}")
-        listed = [model] if model else _listed(endpoint)
-        if len(listed) == 1:
-            blocks[f"model{number}"] = endpoint.model_copy(update={"model": listed[0]})
-        else:
-            found = f"lists {', '.join(listed)}" if listed else "does not say what it serves"
-            warn(f"model{number} is left out: {endpoint.base_url} {found}; set OPENAI_MODEL{suffix}")
-    return blocks
-
-
-def _listed(endpoint: ModelEndpoint) -> list[str]:
-    """Ask a server for its models; none where it does not answer as it should."""
-    request = urllib.request.Request(
-        f"{endpoint.base_url}/models", headers={"Authorization": f"Bearer {endpoint.key}"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return [str(model["id"]) for model in json.load(answer)["data"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-async def save(blocks: Mapping[str, Block]) -> list[str]:
-    """Save blocks under their names; return a line about each."""
+    endpoints, pools = await saved_names(ModelEndpoint), await saved_names(ModelPool)
+    for name, block in blocks.items():
+        if why := _disagrees(name, block, blocks, endpoints, pools):
+            raise UsageError(f"{source}, {type(block).__name__} {name}: {why}")
     lines = []
     for name, block in blocks.items():
         await type(block).aregister_type_and_schema()
@@ -121,71 +67,77 @@ async def save(blocks: Mapping[str, Block]) -> list[str]:
     return lines
 
 
-def _block(kind: type[Block], fields: dict[str, Any], where: str) -> Block:
-    fields = dict(fields)
-    if kind is ModelEndpoint:
-        fields["api_key"] = _key(fields, where)
-    known = [field for field in kind.model_fields if not field.startswith("_")]
-    unknown = sorted(fields.keys() - set(known))
-    if unknown:
-        raise UsageError(f"{where}: field {unknown[0]!r} is not known; use {', '.join(known)}")
-    try:
-        return kind(**fields)
-    except ValidationError as problem:
-        raise UsageError(f"{where}: {_first(problem)}") from None
-
-
-def _first(problem: ValidationError) -> str:
-    first = problem.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-
-
-def _key(fields: dict[str, Any], where: str) -> SecretStr | None:
-    if "api_key" in fields:
-        raise UsageError(f"{where}: no key stands in the file; name a variable with api_key_env, or an api_key_file")
-    variable, file = fields.pop("api_key_env", None), fields.pop("api_key_file", None)
-    if variable is not None:
-        if variable not in os.environ:
-            raise UsageError(f"{where}: the environment has no {variable}; set it, or put it in .env")
-        return SecretStr(os.environ[variable])
-    if file is not None:
-        try:
-            return SecretStr(Path(file).expanduser().read_text().strip())
-        except OSError as problem:
-            raise UsageError(f"{where}: api_key_file {file}: {problem.strerror}") from None
+def _disagrees(
+    name: str, block: Block, blocks: Mapping[str, Block], endpoints: Sequence[str], pools: Sequence[str]
+) -> str | None:
+    """Return why a block cannot be saved beside `blocks` and the endpoints and pools that are saved."""
+    if isinstance(block, ModelEndpoint) and name in pools:
+        return "a pool of that name is saved; names are unique across endpoints and pools"
+    if not isinstance(block, ModelPool):
+        return None
+    if name in endpoints:
+        return "an endpoint of that name is saved; names are unique across endpoints and pools"
+    for member in block.endpoints:
+        found = blocks.get(member)
+        if isinstance(found, ModelPool) or (found is None and member in pools):
+            return f"{member!r} is a pool; a pool names endpoints"
+        if not isinstance(found, ModelEndpoint) and member not in endpoints:
+            return f"no endpoint is called {member!r}, neither there nor saved; register it"
     return None
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m blocks.register FILE.toml | --from-env`."""
+    """`python -m blocks.register FILE.toml | --from-env | --check | --from-sactor FILE | --from-hybridflow FILE`."""
     import cyclopts
 
-    app = cyclopts.App(name="python -m blocks.register", help_format="plaintext", result_action="return_value")
+    app = cyclopts.App(
+        name="python -m blocks.register",
+        help_format="plaintext",
+        result_action="return_value",
+        default_parameter=cyclopts.Parameter(negative=()),
+    )
 
     @app.default
-    def register(file: Path | None = None, /, *, from_env: bool = False) -> int:
-        """Save endpoints, teams, stores and sandboxes as Prefect Blocks.
+    def register(
+        *names: str,
+        from_env: bool = False,
+        check: bool = False,
+        from_sactor: Path | None = None,
+        from_hybridflow: Path | None = None,
+        write: Path | None = None,
+        key_files: bool = False,
+    ) -> int:
+        """Save endpoints, pools, teams, stores and sandboxes as Prefect Blocks, or check those that are saved.
 
         Parameters
         ----------
-        file
-            TOML file of blocks.
+        names
+            TOML file of blocks; with --check, endpoints and pools.
         from_env
             Take model1 and model2 from OPENAI_API_BASE, OPENAI_API_BASE_2, OPENAI_API_KEY, OPENAI_MODEL and
             OPENAI_MODEL_2 (.env is read).
+        check
+            Ask saved endpoints for their models and for one token; without names all of them. Exit code 1 where one
+            cannot be used.
+        from_sactor
+            Turn SACTOR's sactor.toml, or LiteLLM's model_list, into a TOML file of blocks.
+        from_hybridflow
+            Turn HybridFlow's config.yaml into a TOML file of blocks.
+        write
+            Write that TOML here, not to the terminal.
+        key_files
+            Write keys that stand in the file that is read beside the TOML, each into a file that only you may read.
         """
         load_environment()
-        if (file is None) == (not from_env):
-            raise UsageError("give a TOML file of blocks, or --from-env")
-        if file is not None and not file.is_file():
-            raise UsageError(f"{file}: there is no such file")
-        if file is None:
-            blocks = blocks_from_environment(os.environ, lambda said: print(f"warning: {said}", file=sys.stderr))
-        else:
-            blocks = blocks_of(file.read_text(), str(file))
-        with prefect_server():
-            print("\n".join(asyncio.run(save(blocks))))
-        return 0
+        tool = from_sactor or from_hybridflow
+        jobs = (names and not check, from_env, check, from_sactor, from_hybridflow)
+        if sum(map(bool, jobs)) != 1 or (len(names) > 1 and not check):
+            raise UsageError("give a TOML file of blocks, or --from-env, --check, --from-sactor or --from-hybridflow")
+        if (write or key_files) and (tool is None or write is None):
+            raise UsageError("--write goes with --from-sactor or --from-hybridflow, --key-files with --write")
+        if tool is not None:
+            return _import(tool, sactor=from_sactor is not None, file=write, key_files=key_files)
+        return _check(names) if check else _register(Path(names[0]) if names else None)
 
     try:
         code: int = app(arguments, exit_on_error=False, print_error=False)
@@ -193,6 +145,56 @@ def main(arguments: list[str] | None = None) -> int:
         print(" ".join(str(problem).split()), file=sys.stderr)
         return 2
     return code
+
+
+def _register(file: Path | None) -> int:
+    """Save the blocks of a file, or of the environment."""
+    if file is None:
+        source = "the environment"
+        blocks = blocks_from_environment(os.environ, lambda said: print(f"warning: {said}", file=sys.stderr))
+    else:
+        source = str(file)
+        blocks = blocks_of(_text_of(file), source)
+    with prefect_server():
+        print("\n".join(asyncio.run(save(blocks, source))))
+    return 0
+
+
+def _check(names: Sequence[str]) -> int:
+    """Check saved endpoints and print what was found."""
+
+    async def found() -> list[Finding]:
+        return await check(await saved_endpoints(names))
+
+    with prefect_server():
+        findings = asyncio.run(found())
+    print(table(findings))
+    return 1 if any(finding.error for finding in findings) else 0
+
+
+def _import(tool: Path, *, sactor: bool, file: Path | None, key_files: bool) -> int:
+    """Turn the configuration of another tool into a TOML file of blocks."""
+    text, source = _text_of(tool), str(tool)
+    imported: Imported
+    if sactor:
+        imported = from_sactor(text, source, os.environ)
+    else:
+        imported = from_hybridflow(text, source, tool.absolute().parent)
+    if file is None:
+        print(text_of(imported, source), end="")
+        return 0
+    written = write(imported, source, file, key_files=key_files)
+    print("\n".join([*(f"wrote {each}" for each in written), *imported.notes]))
+    return 0
+
+
+def _text_of(file: Path) -> str:
+    if not file.is_file():
+        raise UsageError(f"{file}: there is no such file")
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UsageError(f"{file}: cannot be read ({problem.__class__.__name__}); it has to be a text file") from None
 
 
 if __name__ == "__main__":

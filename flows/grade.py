@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 from rich.console import Console
 
 from tasks.attempt_tasks import attempt_missing
+from tasks.attempts import solving
 from tasks.command_line import Command, main
 from tasks.executions import execute
 from tasks.parsing import BadReply
@@ -89,7 +90,7 @@ async def grade(
 
     async def work(job: Job, run: OpenRun, console: Console) -> list[Exception]:
         items = [(problem, sample) for problem in job.problems for sample in range(len(grading.programs[problem.id]))]
-        return await attempt_missing(job, run, items, given, console)
+        return await attempt_missing(job, run, items, solving(given), console)
 
     return await execute(grading.job, work, began)
 

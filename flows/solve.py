@@ -14,7 +14,7 @@ from rich.console import Console
 
 from blocks.spool import SpoolFull
 from tasks.attempt_tasks import attempt_missing, staged
-from tasks.attempts import attempt
+from tasks.attempts import attempt, solving
 from tasks.attempts import strategy as strategy_module
 from tasks.command_line import Command, main
 from tasks.executions import execute
@@ -209,14 +209,14 @@ async def solve_problem(
 async def _attempt_dataset(job: Job, run: OpenRun, console: Console) -> list[Exception]:
     """Attempt what is not finished yet, one task run a (problem, sample); return what failed."""
     items = [(problem, sample) for sample in range(job.configuration.samples) for problem in job.problems]
-    return await attempt_missing(job, run, items, strategy_module(run.strategy).solve, console)
+    return await attempt_missing(job, run, items, solving(strategy_module(run.strategy).solve), console)
 
 
 async def _attempt_problem(job: Job, run: OpenRun, console: Console) -> list[Exception]:
     """Attempt the one problem, one task run a stage; return what failed."""
     try:
-        solver = strategy_module(run.strategy).solve
-        ended = await attempt(run, job.problems[0], 0, solver, around=staged())
+        work = solving(strategy_module(run.strategy).solve)
+        ended = await attempt(run, job.problems[0], 0, work, around=staged())
     except SpoolFull:
         raise
     except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end

@@ -16,9 +16,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from rich.console import Console
 
+from blocks.errors import CallError, PoolExhausted
 from blocks.spool import SpoolFull
-from tasks.attempts import Solver, attempt
+from tasks.attempts import Work, attempt
 from tasks.background import beside
+from tasks.models.rotation import SWITCHES, goes_on_elsewhere
 from tasks.records import Attempt, Problem
 from tasks.reporting.progress import Bar
 from tasks.runs import OpenRun
@@ -32,11 +34,12 @@ PROGRESS_SECONDS = 5.0  # between two updates of the progress artifact
 logger = logging.getLogger("consort")
 
 
-def attempt_task(run: OpenRun, problems: dict[str, Problem], solver: Solver) -> Task[[str, int], Awaitable[Attempt]]:
+def attempt_task(run: OpenRun, problems: dict[str, Problem], work: Work) -> Task[[str, int], Awaitable[Attempt]]:
     """Return the Prefect task of this run's attempts.
 
     Its inputs are names; its result is persisted below the output folder under a key of run, problem and sample,
-    so that Prefect's cache finds a finished attempt whoever asks. One that raises is not cached.
+    so that Prefect's cache finds a finished attempt whoever asks. One that raises is not cached; where another model
+    is fit, Prefect runs it again at once.
     """
 
     @task(
@@ -47,11 +50,13 @@ def attempt_task(run: OpenRun, problems: dict[str, Problem], solver: Solver) -> 
         result_storage=run.results,
         result_serializer="json",
         cache_result_in_memory=False,
+        retries=SWITCHES,
+        retry_condition_fn=goes_on_elsewhere,
     )
     async def attempt_(problem_id: str, sample: int) -> Attempt:
         context = TaskRunContext.get()
-        task_run_id = str(context.task_run.id) if context else None
-        return await attempt(run, problems[problem_id], sample, solver, task_run_id=task_run_id)
+        task_run_id, runs = (str(context.task_run.id), context.task_run.run_count) if context else (None, 1)
+        return await attempt(run, problems[problem_id], sample, work, task_run_id=task_run_id, runs=runs)
 
     return attempt_  # type: ignore[return-value]
 
@@ -64,7 +69,7 @@ def finished(run: OpenRun) -> set[str]:
 
 
 async def attempt_missing(
-    job: Job, run: OpenRun, items: list[tuple[Problem, int]], solver: Solver, console: Console
+    job: Job, run: OpenRun, items: list[tuple[Problem, int]], work: Work, console: Console
 ) -> list[Exception]:
     """Attempt those (problem, sample) that are not finished yet, with a progress bar; return what failed."""
     done = finished(run)
@@ -72,24 +77,27 @@ async def attempt_missing(
     with Bar(
         job.options.flow, len(items), len(items) - len(todo), console=console, quiet=job.options.verbose == 0
     ) as bar:
-        return await attempt_all(run, todo, solver, bar.item)
+        return await attempt_all(run, todo, work, bar.item)
 
 
 async def attempt_all(
     run: OpenRun,
     todo: list[tuple[Problem, int]],
-    solver: Solver,
+    work: Work,
     tell: Callable[[str, str, str], None],
 ) -> list[Exception]:
     """Run attempts, `workers` generating and `eval_workers` grading at a time; return what failed.
 
     `tell` hears of each end: the problem's id, solved, unsolved or error, and the outcome or the message.
 
-    One attempt that fails costs the others nothing. A disk that takes no more stops the run: raises SpoolFull.
+    One attempt that fails costs the others nothing. Where no model is left, what has not begun is left undone. A disk
+    that takes no more stops the run: raises SpoolFull.
     """
     if not todo:
         return []
-    once = attempt_task(run, {problem.id: problem for problem, _ in todo}, solver)
+    if run.exhausted:
+        return [run.nothing_left()]
+    once = attempt_task(run, {problem.id: problem for problem, _ in todo}, work)
     failures: list[Exception] = []
     full: list[SpoolFull] = []
     ends: Counter[str] = Counter()
@@ -100,26 +108,30 @@ async def attempt_all(
         logger.info("%s: %s (%s)", problem.id, end, said)
         tell(problem.id, end, said)
 
-    async def work(left: Iterator[tuple[Problem, int]]) -> None:
+    async def attempts(left: Iterator[tuple[Problem, int]]) -> None:
         for problem, sample in left:
-            if full:
-                return
             try:
                 attempted = await once(problem.id, sample)
             except SpoolFull as failure:
                 full.append(failure)
+            except PoolExhausted as failure:
+                failures.append(failure)
             except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
                 failures.append(failure)
                 ended(problem, "error", str(failure))
             else:
                 ended(problem, "solved" if attempted.solved else "unsolved", attempted.outcome)
+            if full or run.exhausted:
+                return
 
     async with _progress(len(todo), ends), asyncio.TaskGroup() as group:
         # As many again as generate may wait for the graders before generation has to wait for them too.
         for _ in range(min(len(todo), 2 * run.workers + run.eval_workers)):
-            group.create_task(work(left))
+            group.create_task(attempts(left))
     if full:
         raise full[0]
+    if not failures and next(left, None) is not None:
+        failures.append(run.nothing_left())
     return failures
 
 
@@ -168,10 +180,21 @@ def staged() -> Around:
     async def around(stage: str, work: Callable[[], Awaitable[T]]) -> T:
         turns[stage] = turns.get(stage, 0) + 1
 
-        @task(name=stage, task_run_name=f"{stage} {turns[stage]}", cache_policy=NO_CACHE, persist_result=False)
+        @task(
+            name=stage,
+            task_run_name=f"{stage} {turns[stage]}",
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=SWITCHES,
+            retry_condition_fn=goes_on_elsewhere,
+        )
         async def run_stage() -> T:
             return await work()
 
-        return await run_stage()
+        try:
+            return await run_stage()
+        except CallError as problem:
+            problem.elsewhere = 0  # the stage had its retries
+            raise
 
     return around

@@ -7,15 +7,18 @@ from datetime import datetime
 from types import ModuleType
 
 import tasks.strategies
-from blocks.errors import CallError, UsageError
+from blocks.errors import CallError, PoolExhausted, UsageError
 from blocks.records import AttemptRow, TestRow, now
 from tasks import grading
+from tasks.models.rotation import goes_on
 from tasks.parsing import BadReply
 from tasks.records import Attempt, Problem, Verdict
 from tasks.runs import OpenRun
 from tasks.session import Around, Session, unwrapped
 
 Solver = Callable[[Problem, Session], Awaitable[str]]
+# What is done in an attempt, from its row as it begins to its row as it ended.
+Work = Callable[[OpenRun, Session, AttemptRow], Awaitable[AttemptRow]]
 
 
 def strategies() -> list[str]:
@@ -36,15 +39,18 @@ async def attempt(
     run: OpenRun,
     problem: Problem,
     sample: int,
-    solver: Solver,
+    work: Work,
     *,
     around: Around = unwrapped,
     task_run_id: str | None = None,
+    runs: int = 1,
 ) -> Attempt:
-    """Have `solver` write one program and grade it; the rows are in the spool when this returns or raises.
+    """Do the `work` of one attempt (see `solving`); the rows are in the spool when this returns or raises.
 
     Raises what kept the attempt from an end: a CallError that no retry mended, a HarnessError of the sandbox. A
     reply without a program, even when asked again, is an end: the attempt is unsolved, of error kind `bad_reply`.
+    Where the attempt, run for the `runs`th time, goes on with another model, or none is left, it is undone and not in
+    error: there is no row of it.
     """
     session = Session(run, problem, sample, around)
     started = now()
@@ -61,9 +67,11 @@ async def attempt(
         finished_at=started,
     )
     try:
-        row = await _attempt(run, session, solver, row)
+        row = await work(run, session, row)
         _record(run, session, row)
     except Exception as failure:
+        if isinstance(failure, PoolExhausted) or goes_on(failure, runs):
+            raise
         kind = getattr(failure, "kind", None) or type(failure).__name__
         said = failure.message if isinstance(failure, CallError) else str(failure)
         row = row.model_copy(
@@ -72,6 +80,7 @@ async def attempt(
         _record(run, session, row)
         raise
     run.calls.forget([call.call_key for call in session.calls])
+    run.reports.forget(problem.id, sample, session.programs)
     return Attempt(
         problem_id=problem.id,
         sample=sample,
@@ -83,7 +92,16 @@ async def attempt(
     )
 
 
-async def _attempt(run: OpenRun, session: Session, solver: Solver, row: AttemptRow) -> AttemptRow:
+def solving(solver: Solver) -> Work:
+    """Return the work of an attempt in which `solver` writes one program, and that is graded."""
+
+    async def work(run: OpenRun, session: Session, row: AttemptRow) -> AttemptRow:
+        return await _solve(run, session, solver, row)
+
+    return work
+
+
+async def _solve(run: OpenRun, session: Session, solver: Solver, row: AttemptRow) -> AttemptRow:
     async with run.generating:
         try:
             program = await solver(session.problem, session)
@@ -125,6 +143,7 @@ def _ended(row: AttemptRow, session: Session, ended: datetime, **fields: object)
             "language": session.language,
             "tries": session.programs,
             "samples_checked": session.samples_checked,
+            "served_by": list(dict.fromkeys(call.model for call in session.calls)),
             "finished_at": ended,
             **fields,
         }

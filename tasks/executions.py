@@ -15,11 +15,12 @@ from prefect.states import Completed, Failed
 from rich.console import Console
 from rich.table import Table
 
-from blocks.errors import UsageError
+from blocks.errors import PoolExhausted, UsageError
 from blocks.records import AttemptRow, CallRow, ExecutionRow, RunRow, now
 from blocks.sandbox import no_bubblewrap
 from blocks.spool import SpoolFull
-from tasks.attempt_tasks import not_worth_a_run
+from tasks.attempt_tasks import finished, not_worth_a_run
+from tasks.models.rotation import OpenPool
 from tasks.records import Problem
 from tasks.reporting.closing import close, merging
 from tasks.reporting.log import append, start_log, transcript
@@ -61,7 +62,7 @@ async def execute(job: Job, work: Work, began: float) -> State[Any]:
             with contextlib.suppress(SpoolFull):
                 end_rows(run, execution, status, time.monotonic() - began)
         summary = await close_execution(run, job.dataset.problems, console)
-    return _verdict(run, summary, failures)
+    return _verdict(job, run, summary, failures)
 
 
 class _Terminal(logging.Handler):
@@ -103,19 +104,36 @@ def _introduce(job: Job, run: OpenRun, console: Console) -> None:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _verdict(run: OpenRun, summary: Summary, failures: list[Exception]) -> State[Any]:
+def _verdict(job: Job, run: OpenRun, summary: Summary, failures: list[Exception]) -> State[Any]:
     data = summary.model_dump(mode="json")
     if not failures:
         return Completed(message=f"{summary.solved} of {summary.problems} solved", data=data)
-    refused = [endpoint.refused for endpoint in run.endpoints if endpoint.refused is not None]
-    if refused and len(refused) == len(run.endpoints):
+    endpoints = [endpoint for model in run.models for endpoint in model.endpoints]
+    refused = [endpoint.refused for endpoint in endpoints if endpoint.refused is not None]
+    if refused and len(refused) == len(endpoints):
         raise UsageError(f"{refused[0]}; set the endpoint's key (OPENAI_API_KEY in .env, or its block)")
-    first = " ".join(str(failures[0]).split())
-    return Failed(
-        message=f"attempts that ended in an error: {len(failures)} (the first: {first}); the rest is done, and the "
-        "same command tries them again",
-        data=data,
-    )
+    errors = [failure for failure in failures if not isinstance(failure, PoolExhausted)]
+    said = []
+    if len(errors) < len(failures):
+        said.append(_left(job, run, next(failure for failure in failures if isinstance(failure, PoolExhausted))))
+    if errors:
+        first = " ".join(str(errors[0]).split())
+        said.append(
+            f"attempts that ended in an error: {len(errors)} (the first: {first}); the rest is done, and the same "
+            "command tries them again"
+        )
+    return Failed(message="; ".join(said), data=data)
+
+
+def _left(job: Job, run: OpenRun, exhausted: PoolExhausted) -> str:
+    """Say how many attempts are left undone, and how to go on."""
+    done = finished(run)
+    items = [run.result_key(problem.id, n) for problem in job.problems for n in range(job.configuration.samples)]
+    left = sum(key not in done for key in items)
+    pools = [model.name for model in run.models if model.exhausted and model.saved]
+    cleared = f" (or after `python -m blocks.pool reset {pools[0]}`)" if pools else ""
+    reason = " ".join(str(exhausted).split())
+    return f"{reason}: {left} of {len(items)} left; when a quota is back{cleared} the same command goes on with them"
 
 
 def start_rows(run: OpenRun, problems: int, name: str) -> ExecutionRow:
@@ -228,6 +246,19 @@ def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for model in run.models:
+        if model.saved and (model.switched or model.exhausted or any(each.replies for each in model.standing())):
+            print_standing(model, console)
+
+
+def print_standing(model: OpenPool, console: Console) -> None:
+    """Print what became of each endpoint of a pool."""
+    said = Table(title=f"pool {model.name}", title_justify="left")
+    for column in ("endpoint", "model", "state", "replies", "why"):
+        said.add_column(column, justify="right" if column == "replies" else "left", overflow="fold")
+    for each in model.standing():
+        said.add_row(each.endpoint, each.model, each.state, f"{each.replies:,}", each.reason)
+    console.print(said)
 
 
 async def _leave_artifacts(run: OpenRun, summary: Summary) -> None:

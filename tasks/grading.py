@@ -41,10 +41,10 @@ async def prepare(limits: Limits) -> Limits:
     """
     if sys.platform != "linux":
         raise UsageError("programs are graded on Linux alone: run this in a Linux container or virtual machine")
-    setting = _setting(limits.isolation)
+    setting = setting_of(limits.isolation)
     trial = limits.model_copy(update={"cpu_seconds": 20.0, "wall_seconds": 60.0})
     try:
-        scale, complaint = await grader.ask("calibrate", _numbers(trial, keep_output=True), setting)
+        scale, complaint = await grader.ask("calibrate", numbers_of(trial, keep_output=True), setting)
     except grader.Broken as problem:
         scale, complaint = 1.0, str(problem)
     if complaint:
@@ -200,9 +200,9 @@ def _report(said: list[tuple[bool, str, str]], sources: Sequence[str]) -> Sample
 
 async def _session(problem: Problem, program: str, setup: str, tests: tuple[str, ...], limits: Limits) -> Session:
     work = (program, problem.context, problem.entry_point, problem.names, setup, tests)
-    numbers = _numbers(limits, keep_output=False)
+    numbers = numbers_of(limits, keep_output=False)
     readable = languages.readable(languages.LANGUAGES["Python3"], building=False)
-    told = Session(*await grader.ask("calls", work, numbers, (*_setting(limits.isolation), readable)))
+    told = Session(*await grader.ask("calls", work, numbers, (*setting_of(limits.isolation), readable)))
     judged = tuple(Judged(*test) for test in told.judged)
     return told._replace(judged=judged, stopped=Judged(*told.stopped) if told.stopped else None)
 
@@ -210,7 +210,7 @@ async def _session(problem: Problem, program: str, setup: str, tests: tuple[str,
 async def _runs(program: str, pairs: Sequence[Pair], limits: Limits, language: str) -> list[Ran]:
     async def once() -> list[Ran]:
         work = [(pair.input, pair.output) for pair in pairs]
-        numbers, setting = _numbers(limits, keep_output=True), _setting(limits.isolation)
+        numbers, setting = numbers_of(limits, keep_output=True), setting_of(limits.isolation)
         return [Ran(*ran) for ran in await grader.ask("programs", language, program, work, numbers, setting)]
 
     def broken(ran: list[Ran]) -> str | None:
@@ -237,7 +237,7 @@ def _broken(session: Session) -> str | None:
     return next((test.error for test in tests if test.outcome == "harness_error"), None)
 
 
-def _setting(isolation: str) -> tuple[str, str]:
+def setting_of(isolation: str) -> tuple[str, str]:
     """Isolation, and the Python that programs run in. Raises UsageError where root has none for another uid."""
     if isolation == "bubblewrap" or os.geteuid() != 0:
         return isolation, interpreter()
@@ -250,7 +250,7 @@ def _setting(isolation: str) -> tuple[str, str]:
     return isolation, python
 
 
-def _numbers(limits: Limits, keep_output: bool) -> dict[str, object]:
+def numbers_of(limits: Limits, keep_output: bool) -> dict[str, object]:
     """The limits in seconds and bytes, as the worker takes them."""
     memory = limits.memory_mb << 20
     return {

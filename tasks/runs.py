@@ -1,6 +1,7 @@
 """A run: its configuration, its Run-n folder, and all that is open while an execution works on it."""
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -12,17 +13,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from prefect.events import emit_event
 from pydantic import Field
 
 from blocks.assignment import Assignment
-from blocks.errors import Transient, UsageError
+from blocks.errors import PoolExhausted, Transient, UsageError
 from blocks.limits import Limits
-from blocks.records import AttemptRow, CallRow, Record, now
-from blocks.spool import Spool
+from blocks.records import AttemptRow, CallRow, ModelEventRow, Record, now
+from blocks.spool import Spool, SpoolFull
 from tasks import grading
 from tasks.models.call_cache import CallCache
 from tasks.models.complete import OpenEndpoint
-from tasks.models.references import Model, open_model
+from tasks.models.references import Model
+from tasks.models.rotation import OpenPool, Switch, open_pool
 from tasks.names import file_name, short_hash
 from tasks.report_cache import ReportCache
 
@@ -56,10 +59,12 @@ class Configuration(Record):
     problem: str | None = None  # of a run of one problem
     suite: SuiteName = "hidden"
     limits: dict[str, bool | int | float] = Field(default_factory=dict)
+    parameters: dict[str, bool | int | float | str] = Field(default_factory=dict)  # of a flow's own
 
     def digest(self) -> str:
         """The SHA-256 by which a Run-n is found again; what is newer than a run's folder counts where it is set."""
-        newer = {name for name, usual in (("suite", "hidden"), ("limits", {})) if getattr(self, name) == usual}
+        usual = {"suite": "hidden", "limits": {}, "parameters": {}}
+        newer = {name for name, value in usual.items() if getattr(self, name) == value}
         what = self.model_dump(exclude={"references", *newer})
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
@@ -85,7 +90,7 @@ class RunBusy(UsageError):
 
 
 class OpenRun:
-    """What an execution works with: open endpoints, spool, call cache, limits. Made by `open_run`.
+    """What an execution works with: open models, spool, call cache, limits. Made by `open_run`.
 
     `tell` hears of each attempt that ends, with its calls.
     """
@@ -96,7 +101,7 @@ class OpenRun:
         configuration: Configuration,
         folder: RunFolder,
         output: Path,
-        endpoints: tuple[OpenEndpoint, ...],
+        models: tuple[OpenPool, ...],
         limits: Limits,
         workers: int,
         eval_workers: int,
@@ -118,7 +123,7 @@ class OpenRun:
         self.keep_text = keep_text
         self.assignment = Assignment(models=configuration.models, stages=configuration.stages)
         self.pools = configuration.pools
-        self.endpoints = endpoints
+        self.models = models
         self.limits = limits
         self.workers = workers
         self.eval_workers = eval_workers
@@ -128,6 +133,19 @@ class OpenRun:
         self.generating = asyncio.Semaphore(workers)
         self.grading = asyncio.Semaphore(eval_workers)
         self.tell: Callable[[AttemptRow, list[CallRow]], None] | None = None
+        for model in models:
+            model.tell = self._record_switch
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether none of the models that serve a stage has an endpoint left, so that nothing more can be done."""
+        serving = {1, *(number for numbers in self.assignment.stages.values() for number in numbers)}
+        used = [model for number, model in enumerate(self.models, start=1) if number in serving]
+        return bool(used) and all(model.exhausted for model in used)
+
+    def nothing_left(self) -> PoolExhausted:
+        """What keeps an exhausted run from going on."""
+        return next(model.nothing_left() for model in self.models if model.exhausted)
 
     @property
     def results(self) -> Path:
@@ -137,6 +155,21 @@ class OpenRun:
     def result_key(self, problem_id: str, sample: int) -> str:
         """The cache key of an attempt, and its file below `results`: run, problem, sample."""
         return f"{self.run_id}/{file_name(problem_id)}-{sample}-{short_hash(problem_id)}"
+
+    def _record_switch(self, switch: Switch) -> None:
+        """Write a switch as a row, and emit it as an event that Prefect's automations can act on."""
+        fields = switch._asdict()
+        with contextlib.suppress(SpoolFull):  # the next row that counts meets it too
+            self.spool.append(ModelEventRow(run_id=self.run_id, execution_id=self.execution_id, **fields))
+        emit_event(
+            f"consort.model.{switch.event}",
+            resource={
+                "prefect.resource.id": f"consort.model.{switch.pool}.{switch.endpoint}",
+                "prefect.resource.name": f"{switch.endpoint} of {switch.pool}",
+            },
+            payload={name: str(value) for name, value in fields.items() if value is not None}
+            | {"run_id": self.run_id, "execution_id": self.execution_id},
+        )
 
 
 @asynccontextmanager
@@ -151,14 +184,14 @@ async def open_run(
     eval_workers: int,
     keep_text: bool = True,
 ) -> AsyncIterator[OpenRun]:
-    """Open the endpoints, ask each whether it is up, prepare the grader, then open or make the Run-n folder.
+    """Open the models, ask each endpoint whether it is up, prepare the grader, then open or make the Run-n folder.
 
     Raises UsageError before anything is written where an endpoint does not answer, and RunBusy where another
     process works on the run. The open run's limits are `limits` as this machine can keep them.
     """
     async with AsyncExitStack() as stack:
-        endpoints = tuple([await stack.enter_async_context(open_model(model)) for model in models])
-        warnings = await probe(endpoints)
+        pools = tuple([await stack.enter_async_context(open_pool(model)) for model in models])
+        warnings = await probe(pools)
         limits = await grading.prepare(limits)
         with _one_at_a_time(output / configuration.folder()):
             folder = open_folder(output, configuration, cont=cont)
@@ -168,7 +201,7 @@ async def open_run(
             configuration=configuration,
             folder=folder,
             output=output,
-            endpoints=endpoints,
+            models=pools,
             limits=limits,
             workers=workers,
             eval_workers=eval_workers,
@@ -180,27 +213,40 @@ async def open_run(
 
 
 async def probe_models(models: tuple[Model, ...]) -> None:
-    """Ask the endpoint of each model whether it is up, and close it again; raises UsageError where one is down."""
+    """Ask each model's endpoints whether they are up, and close them again; raises UsageError as `probe` does."""
     async with AsyncExitStack() as stack:
         served = [model for model in models if model.recording is None]
-        await probe(tuple([await stack.enter_async_context(open_model(model)) for model in served]))
+        await probe(tuple([await stack.enter_async_context(open_pool(model, shared=False)) for model in served]))
 
 
-async def probe(endpoints: tuple[OpenEndpoint, ...]) -> list[str]:
-    """Ask each endpoint for its models; return warnings. Raises UsageError where nobody answers."""
+async def probe(pools: tuple[OpenPool, ...]) -> list[str]:
+    """Ask each endpoint for its models; return warnings. Raises UsageError where nobody answers in a whole pool."""
     warnings = []
-    for endpoint in endpoints:
-        try:
-            listed = await endpoint.models()
-        except Transient as problem:
-            raise UsageError(
-                f"endpoint {endpoint.name}: {problem.message}; start the server or mend its URL"
-            ) from None
-        if endpoint.listing == 404:
-            warnings.append(f"{endpoint.block.base_url} answers 404 to GET /models; does its URL lack /v1?")
-        if listed and endpoint.block.model not in listed and not endpoint.recorded:
-            known = ", ".join(listed[:5])
-            warnings.append(f"{endpoint.block.base_url} does not list {endpoint.block.model!r} (it has {known})")
+    for pool in pools:
+        said = await asyncio.gather(*(_probe(endpoint) for endpoint in pool.endpoints))
+        silent = [answer for answer in said if isinstance(answer, Transient)]
+        if len(silent) == len(said):
+            first = pool.endpoints[0].name
+            raise UsageError(f"endpoint {first}: {silent[0].message}; start the server or mend its URL")
+        for endpoint, answer in zip(pool.endpoints, said, strict=True):
+            if isinstance(answer, Transient):
+                pool.set_down(endpoint, answer)
+            warnings += [answer.message] if isinstance(answer, Transient) else answer
+    return warnings
+
+
+async def _probe(endpoint: OpenEndpoint) -> list[str] | Transient:
+    """Return warnings about an endpoint, or that it does not answer."""
+    try:
+        listed = await endpoint.models()
+    except Transient as problem:
+        return problem
+    warnings = []
+    if endpoint.listing == 404:
+        warnings.append(f"{endpoint.block.base_url} answers 404 to GET /models; does its URL lack /v1?")
+    if listed and endpoint.block.model not in listed and not endpoint.recorded:
+        known = ", ".join(listed[:5])
+        warnings.append(f"{endpoint.block.base_url} does not list {endpoint.block.model!r} (it has {known})")
     return warnings
 
 

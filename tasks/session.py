@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from blocks.assignment import Assignment
-from blocks.errors import CallError
+from blocks.errors import CallError, PoolExhausted
 from blocks.limits import Limits
 from blocks.records import CallRow, Message, ProgramRow, Request, now
 from blocks.spool import Spool
 from tasks import grading, prompts
 from tasks.models.call_cache import CallCache, call_key
-from tasks.models.complete import OpenEndpoint, complete
+from tasks.models.rotation import OpenPool, complete
 from tasks.parsing import BadReply
 from tasks.records import Problem, SampleReport
 from tasks.report_cache import ReportCache
@@ -36,7 +36,7 @@ class Voices(Protocol):
     keep_text: bool
     assignment: Assignment
     pools: tuple[str, ...]
-    endpoints: tuple[OpenEndpoint, ...]
+    models: tuple[OpenPool, ...]
     limits: Limits
     spool: Spool
     calls: CallCache
@@ -117,7 +117,7 @@ class Session:
         if known is not None:
             self.programs += 1
             return report
-        self.run.spool.append(
+        self.run.reports.add(
             ProgramRow(
                 run_id=self.run.run_id,
                 problem_id=self.problem.id,
@@ -149,22 +149,25 @@ class Session:
         key = call_key(self.run.run_id, self.run.pools[number - 1], request)
         row = self.run.calls.find(key)
         if row is None:
-            row = await self._pay(key, number, request)
+            try:
+                row = await self._pay(key, number, request)
+            except CallError:
+                self.asked[stage] -= 1  # a stage that is tried again asks for the same reply
+                raise
             self.run.calls.add(row)
         self.calls.append(row)
         return row.reply or ""
 
     async def _pay(self, key: str, number: int, request: Request) -> CallRow:
         started = now()
-        endpoint = self.run.endpoints[number - 1]
         try:
-            reply = await complete(endpoint, request)
+            reply = await complete(self.run.models[number - 1], request)
         except CallError as error:
-            self.run.calls.add(self._row(uuid.uuid4().hex, number, request, started).model_copy(update={
-                "error_kind": error.kind, "status": error.status, "error": error.message,
-            }))  # fmt: skip
+            failed = error.__cause__ if isinstance(error, PoolExhausted) else error
+            if isinstance(failed, CallError):  # no call was made where the pool had been exhausted before
+                self.run.calls.add(self._failed(failed, number, request, started))
             raise
-        return self._row(key, number, request, started).model_copy(
+        return self._row(key, number, request, started, reply.endpoint, reply.model).model_copy(
             update={
                 **reply.model_dump(exclude={"text", "from_cache", "seconds"}),
                 "reply": reply.text,
@@ -172,9 +175,14 @@ class Session:
             }
         )
 
-    def _row(self, key: str, number: int, request: Request, started: datetime) -> CallRow:
+    def _failed(self, error: CallError, number: int, request: Request, started: datetime) -> CallRow:
+        asked = error.endpoint or "", error.model or ""
+        return self._row(uuid.uuid4().hex, number, request, started, *asked).model_copy(
+            update={"error_kind": error.kind, "status": error.status, "error": error.message}
+        )
+
+    def _row(self, key: str, number: int, request: Request, started: datetime, endpoint: str, model: str) -> CallRow:
         finished = now()
-        endpoint = self.run.endpoints[number - 1]
         return CallRow(
             run_id=self.run.run_id,
             call_key=key,
@@ -185,8 +193,8 @@ class Session:
             execution_id=self.run.execution_id,
             pool=self.run.pools[number - 1],
             model_number=number,
-            endpoint=endpoint.name,
-            model=endpoint.block.model,
+            endpoint=endpoint,
+            model=model,
             seconds=(finished - started).total_seconds(),
             started_at=started,
             finished_at=finished,

@@ -15,7 +15,7 @@ from blocks.errors import TABLES, BadRequest, CallError, Rule, Transient, classi
 from blocks.records import AttemptRow, CallRow
 from blocks.spool import read_lines
 from tasks import prompts
-from tasks.attempts import attempt, strategies, strategy
+from tasks.attempts import attempt, solving, strategies, strategy
 from tasks.datasets.load import DatasetError, load, loaders
 from tasks.records import Attempt
 from tasks.session import ASKED_AGAIN
@@ -109,7 +109,7 @@ async def attempted(folder: Path, name: str, *replies: dict[str, Any]) -> Ended:
     )
     job = await prepare(options)
     async with job.open() as run:
-        ended = await attempt(run, job.problems[0], 0, strategy(name).solve)
+        ended = await attempt(run, job.problems[0], 0, solving(strategy(name).solve))
         return Ended(ended, calls_of(folder), run.calls.paid)
 
 

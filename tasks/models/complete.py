@@ -1,12 +1,12 @@
 """One model call: one request, one reply, streamed where the server can, retried while the trouble is short."""
 
 import asyncio
+import contextlib
 import copy
 import json
 import logging
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import httpx2
@@ -21,10 +21,12 @@ from blocks.errors import (
     CallError,
     QuotaExhausted,
     RateLimited,
+    Throttled,
     Transient,
     classify,
 )
 from blocks.records import Reply, Request
+from tasks.models.limits import Adaptive, Rates
 from tasks.models.pricing import price_of
 from tasks.models.reading import CutOff, ErrorInside, OnText, Reading, joined
 from tasks.models.recorded import OWNER, key_headers
@@ -32,8 +34,10 @@ from tasks.models.recorded import OWNER, key_headers
 logger = logging.getLogger("consort")
 
 TELLING = 10.0  # seconds between two warnings about one server
-PATIENCE = 180.0  # seconds of rate limiting after which a call is given up
+PATIENCE = 180.0  # seconds of rate limiting at one call in flight after which the quota must be spent
+MOST_REFUSALS = 20  # of one request, over PATIENCE: the others get through, so it is too large
 LONG_WAIT = 120.0  # a Retry-After above this many seconds means that the quota is spent
+THROTTLED_FOR = 3600.0  # seconds until one that is throttled is looked at again
 
 
 class Way(NamedTuple):
@@ -46,15 +50,27 @@ class Way(NamedTuple):
 WAYS = (Way(streams=True, usage=True), Way(streams=True, usage=False), Way(streams=False, usage=False))
 
 
+class SetAside(Exception):
+    """The endpoint was set aside before the request could be sent, or sent again."""
+
+
 class OpenEndpoint:
-    """A ModelEndpoint with its HTTP client open, and what has been learned of its server; to be closed."""
+    """A ModelEndpoint with its HTTP client open, and what has been learned of its server; to be closed.
+
+    While `aside` is set nothing is sent, and whoever waits to send is sent away with SetAside. `ended` hears how each
+    request ended: None is a reply.
+    """
 
     def __init__(self, name: str, block: ModelEndpoint, *, recorded: bool = False) -> None:
         self.name = name
         self.block = block
         self.recorded = recorded
         self.client = block.client()
-        self.limit = asyncio.Semaphore(block.max_concurrency) if block.max_concurrency else nullcontext()
+        self.limit = Adaptive(block.max_concurrency)
+        self.rates = Rates(block)
+        self.patience = PATIENCE
+        self.aside = asyncio.Event()
+        self.ended: Callable[[CallError | None], None] | None = None
         self.way = 0  # of WAYS: what comes before it, the server has refused
         self.refused: AuthFailed | None = None
         self.listing = 200  # the status of `GET /models`
@@ -99,15 +115,33 @@ class OpenEndpoint:
             self._told = time.monotonic()
             logger.warning("%s; calls are tried again (this one in %.1f s)", problem, pause)
 
+    async def pause(self, seconds: float) -> None:
+        """Wait, unless the endpoint is set aside."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.aside.wait(), seconds)
+
+    def set_aside(self) -> None:
+        """Send nothing any more, and send away whoever waits for that."""
+        self.aside.set()
+        self.limit.dismiss()
+
     async def close(self) -> None:
+        self.rates.close()
         await self.client.close()
 
 
-async def complete(endpoint: OpenEndpoint, request: Request, on_text: OnText | None = None) -> Reply:
+async def complete(
+    endpoint: OpenEndpoint,
+    request: Request,
+    on_text: OnText | None = None,
+    *,
+    elsewhere: Callable[[], bool] | None = None,
+) -> Reply:
     """Return the reply to `request`; `on_text` hears its pieces, and None when a retry starts over.
 
-    Rate limits, server errors and dropped connections are retried here, honouring Retry-After; what is left
-    raises a CallError of the class that says what it means (blocks/errors.py).
+    Rate limits, server errors and dropped connections are retried here, honouring Retry-After, unless the request had
+    better go `elsewhere`; what is left raises a CallError of the class that says what it means (blocks/errors.py), or
+    SetAside.
     """
 
     def again(state: tenacity.RetryCallState) -> None:
@@ -118,20 +152,75 @@ async def complete(endpoint: OpenEndpoint, request: Request, on_text: OnText | N
     tries = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception_type((RateLimited, Transient)),
         wait=_wait,
-        stop=_out_of_patience(endpoint.block.tries),
+        stop=_out_of_patience(endpoint, elsewhere),
+        sleep=endpoint.pause,
         before_sleep=again,
         reraise=True,
     )
-    async for attempt in tries:
-        with attempt:
-            async with endpoint.limit:
-                if endpoint.refused:
-                    raise copy.copy(endpoint.refused)
-                return await _request(endpoint, request, on_text)
+    try:
+        async for attempt in tries:
+            with attempt:
+                return await ask(endpoint, request, on_text)
+    except RateLimited as limited:
+        if endpoint.limit.starved() > endpoint.patience:
+            raise _throttled(endpoint, limited) from None
+        raise
     raise AssertionError("tenacity either returns or raises")
 
 
-async def _request(endpoint: OpenEndpoint, request: Request, on_text: OnText | None) -> Reply:
+async def ask(endpoint: OpenEndpoint, request: Request, on_text: OnText | None = None) -> Reply:
+    """Send a request once, when it is its turn; raises CallError, or SetAside."""
+    if endpoint.aside.is_set() or not await endpoint.limit.enter():
+        raise SetAside
+    try:
+        expected = await _take(endpoint, request)
+        sent_at = asyncio.get_running_loop().time()
+        ended: Reply | CallError | None = None
+        try:
+            if endpoint.aside.is_set():
+                raise SetAside
+            if endpoint.refused:
+                raise copy.copy(endpoint.refused)
+            ended = await _request(endpoint, request, on_text)
+        finally:
+            endpoint.rates.settle(request, expected, ended if isinstance(ended, Reply) else None)
+        if isinstance(ended, RateLimited):
+            endpoint.limit.refused(sent_at, ended.retry_after)
+        if endpoint.ended:
+            endpoint.ended(None if isinstance(ended, Reply) else ended)
+        if isinstance(ended, CallError):
+            raise ended
+        return ended
+    finally:
+        endpoint.limit.leave()
+
+
+async def look(endpoint: OpenEndpoint, request: Request) -> CallError | None:
+    """Send a request whatever the limits and marks say; return what went wrong."""
+    answer = await _request(endpoint, request, None)
+    return answer if isinstance(answer, CallError) else None
+
+
+async def _take(endpoint: OpenEndpoint, request: Request) -> float:
+    """Wait for the endpoint's rates, or until it is set aside; return the tokens that were taken."""
+    if endpoint.block.rpm is None and endpoint.block.tpm is None:
+        return 0.0
+    taking = asyncio.ensure_future(endpoint.rates.take(request))
+    aside = asyncio.ensure_future(endpoint.aside.wait())
+    try:
+        await asyncio.wait((taking, aside), return_when=asyncio.FIRST_COMPLETED)
+        return taking.result() if taking.done() else 0.0
+    finally:
+        taking.cancel()
+        aside.cancel()
+
+
+def _throttled(endpoint: OpenEndpoint, limited: RateLimited) -> Throttled:
+    said = f"{limited.message} (for {endpoint.patience:.0f} s, with one call in flight)"
+    return Throttled(said, status=limited.status, code=limited.code, retry_after=THROTTLED_FOR)
+
+
+async def _request(endpoint: OpenEndpoint, request: Request, on_text: OnText | None) -> Reply | CallError:
     """Send one request; where the server refuses a way of asking, ask in the next, and remember what it took."""
     for number in range(endpoint.way, len(WAYS)):
         answer = await _ask(endpoint, request, WAYS[number], on_text)
@@ -140,8 +229,8 @@ async def _request(endpoint: OpenEndpoint, request: Request, on_text: OnText | N
             return answer
         said = answer.message.removeprefix(endpoint.where)
         if not isinstance(answer, BadRequest) or "stream" not in said or number == len(WAYS) - 1:
-            raise answer
-    raise AssertionError("the last way returns or raises")
+            return answer
+    raise AssertionError("the last way returns")
 
 
 async def _ask(endpoint: OpenEndpoint, request: Request, way: Way, on_text: OnText | None) -> Reply | CallError:
@@ -161,6 +250,7 @@ async def _ask(endpoint: OpenEndpoint, request: Request, way: Way, on_text: OnTe
             stream=True,
             stream_cls=openai.AsyncStream[ChatCompletionChunk],
         )
+        endpoint.limit.let_in()
         async with answer:
             response = answer.response
             if "text/event-stream" in response.headers.get("content-type", ""):
@@ -243,11 +333,17 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return max(0.2, said or _backoff(state))  # a server that says 0 is not to be asked without a pause
 
 
-def _out_of_patience(tries: int) -> Callable[[tenacity.RetryCallState], bool]:
+def _out_of_patience(
+    endpoint: OpenEndpoint, elsewhere: Callable[[], bool] | None
+) -> Callable[[tenacity.RetryCallState], bool]:
     def stop(state: tenacity.RetryCallState) -> bool:
+        if elsewhere is not None and elsewhere():
+            return True
         problem = state.outcome.exception() if state.outcome else None
         if isinstance(problem, RateLimited):
-            return (state.seconds_since_start or 0.0) > PATIENCE
-        return state.attempt_number >= tries
+            waited = state.seconds_since_start or 0.0
+            too_large = state.attempt_number > MOST_REFUSALS and waited > endpoint.patience
+            return too_large or endpoint.limit.starved() > endpoint.patience
+        return state.attempt_number >= endpoint.block.tries
 
     return stop

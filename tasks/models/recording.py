@@ -103,11 +103,11 @@ class _Line(BaseModel):
 class RecordedReply(_Line):
     """One line: the reply, or the scripted failure, to one call.
 
-    `problem_id`, `stage`, `n` (the ordinal, from 1) and `model` say which call it answers, `match` (a regular
-    expression, searched in the last user message) which text. `latency` is the time to the last byte, `ttft`
-    to the first token, in seconds. `status`, `headers` and `body` (JSON, or text) are sent as they stand.
-    `disconnect_after` cuts the connection after that many characters: of reasoning and content in a stream,
-    of the body otherwise.
+    `problem_id` (of a path its last component is enough), `stage`, `n` (the ordinal, from 1) and `model` say which
+    call it answers, `match` (a regular expression, searched in the last user message) which text. `latency` is the
+    time to the last byte, `ttft` to the first token, in seconds. `status`, `headers` and `body` (JSON, or text) are
+    sent as they stand. `disconnect_after` cuts the connection after that many characters: of reasoning and content
+    in a stream, of the body otherwise.
     """
 
     problem_id: str | None = None
@@ -278,11 +278,12 @@ class Replies:
 
     def _keys(self, key: CallKey) -> Iterable[tuple[str | None, str | None]]:
         if key.problem_id is not None and key.stage is not None:
-            return ((key.problem_id, key.stage), (key.problem_id, None), (None, key.stage), (None, None))
+            names = (*_names(key.problem_id), None)
+            return [(name, stage) for name in names for stage in (key.stage, None)]
         fit = [
             (problem_id, stage)
             for problem_id, stage in self._index
-            if key.problem_id is None or problem_id in (None, key.problem_id)
+            if key.problem_id is None or problem_id in (None, *_names(key.problem_id))
             if key.stage is None or stage in (None, key.stage)
         ]
         return sorted(fit, key=lambda names: (names[0] is None, names[1] is None))
@@ -290,7 +291,12 @@ class Replies:
 
 def _named(problem_id: str | None, stage: str | None, key: CallKey) -> bool:
     """Whether the call names what the record names: without a header only `match` can tell."""
-    return problem_id in (None, key.problem_id) and stage in (None, key.stage)
+    return problem_id in (None, *_names(key.problem_id)) and stage in (None, key.stage)
+
+
+def _names(problem_id: str | None) -> tuple[str, ...]:
+    """What a record may call a problem: by its id or, where that is a path, by its last component."""
+    return () if problem_id is None else tuple(dict.fromkeys((problem_id, problem_id.rpartition("/")[2])))
 
 
 def _of_ordinal(tier: list[Chosen], ordinal: int | None) -> list[Chosen]:

@@ -12,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from blocks.endpoint import ModelEndpoint, Provider
 from blocks.errors import TABLES, UsageError
+from blocks.pool import ModelPool
 from tasks.models.complete import OpenEndpoint
 from tasks.models.recorded import serve
 from tasks.models.recording import RecordedFileError, Recording, load
@@ -23,7 +24,8 @@ class Model(NamedTuple):
     """A model that a run may ask: its short name, its pool as written, and what serves it.
 
     `reference` is what people are shown. `pool` is part of every key of the call cache: the reference with its URL,
-    or with the hash of its recorded file.
+    or with the hash of its recorded file. A saved pool has `members`, named as its endpoints are, and its block as
+    `rotation`; a single endpoint has neither.
     """
 
     reference: str
@@ -32,13 +34,15 @@ class Model(NamedTuple):
     endpoint: ModelEndpoint | None
     recording: Recording | None = None
     recorded_model: str | None = None
+    members: tuple["Model", ...] = ()
+    rotation: ModelPool | None = None
 
 
 async def resolve(reference: str, *, number: int = 1, provider: str = "auto") -> Model:
     """Resolve a model reference; raises UsageError where it names nothing.
 
-    `recorded:PATH` or `recorded:PATH#MODEL`; `URL#MODEL`; the name of a saved ModelEndpoint; any other text is a
-    model name at OPENAI_API_BASE (model 2 at OPENAI_API_BASE_2, if that is set).
+    `recorded:PATH` or `recorded:PATH#MODEL`; `URL#MODEL`; the name of a saved ModelEndpoint or ModelPool; any other
+    text is a model name at OPENAI_API_BASE (model 2 at OPENAI_API_BASE_2, if that is set).
     """
     if reference.startswith("recorded:"):
         return _recorded(reference)
@@ -52,13 +56,15 @@ async def resolve(reference: str, *, number: int = 1, provider: str = "auto") ->
     if BLOCK_NAME.fullmatch(reference):
         block = await _saved(reference)
         if block is not None:
-            pool = f"{reference}={block.base_url}#{block.model}"
-            return Model(reference, _last_part(block.model), pool, block)
+            return Model(reference, _last_part(block.model), _as_written(reference, block), block)
+        rotation = await _saved_pool(reference)
+        if rotation is not None:
+            return await _pool(reference, rotation)
     base = (number == 2 and os.environ.get("OPENAI_API_BASE_2")) or os.environ.get("OPENAI_API_BASE")
     if not base:
         raise UsageError(
-            f"model {reference!r}: no saved ModelEndpoint of that name, and OPENAI_API_BASE is not set; register "
-            "the block (python -m blocks.register), write URL#MODEL, or set OPENAI_API_BASE in .env"
+            f"model {reference!r}: no saved ModelEndpoint or ModelPool of that name, and OPENAI_API_BASE is not set; "
+            "register the block (python -m blocks.register), write URL#MODEL, or set OPENAI_API_BASE in .env"
         )
     return _at(base, reference, provider)
 
@@ -121,9 +127,34 @@ def _at(url: str, model: str, provider: str) -> Model:
     return Model(model, _last_part(model), f"{endpoint.base_url}#{model}", endpoint)
 
 
+async def _pool(name: str, rotation: ModelPool) -> Model:
+    """The members are in the list's order, whichever the pool begins with: that is no other pool."""
+    members = []
+    for endpoint in rotation.endpoints:
+        block = await _saved(endpoint)
+        if block is None:
+            raise UsageError(
+                f"pool {name!r}: no saved ModelEndpoint {endpoint!r}; register it, or take it off the list"
+            )
+        members.append(Model(endpoint, endpoint, _as_written(endpoint, block), block))
+    pool = f"{name}={rotation.policy}({', '.join(member.pool for member in members)})"
+    return Model(name, name, pool, None, members=tuple(members), rotation=rotation)
+
+
+def _as_written(name: str, endpoint: ModelEndpoint) -> str:
+    return f"{name}={endpoint.base_url}#{endpoint.model}"
+
+
 async def _saved(name: str) -> ModelEndpoint | None:
     try:
         return cast("ModelEndpoint", await ModelEndpoint.aload(name))
+    except ValueError:
+        return None
+
+
+async def _saved_pool(name: str) -> ModelPool | None:
+    try:
+        return cast("ModelPool", await ModelPool.aload(name))
     except ValueError:
         return None
 

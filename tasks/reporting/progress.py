@@ -1,24 +1,39 @@
 """Progress: a live bar on a terminal, elsewhere one line per finished item."""
 
 import time
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 
 class Bar:
-    """Tells how far a run is; a context manager, so that the terminal is left as it was."""
+    """Tells how far a run is; a context manager, so that the terminal is left as it was.
 
-    def __init__(self, what: str, total: int, done: int, *, console: Console, quiet: bool = False) -> None:
+    `status` is asked for more words whenever the live bar is drawn.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        total: int,
+        done: int,
+        *,
+        console: Console,
+        quiet: bool = False,
+        status: Callable[[], str] | None = None,
+    ) -> None:
         self.console = console
         self.quiet = quiet
         self.total = total
@@ -26,7 +41,7 @@ class Bar:
         self.counts: dict[str, int] = {}
         self.started = time.monotonic()
         self._live = (
-            Progress(
+            _Live(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
@@ -34,6 +49,7 @@ class Bar:
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
                 console=console,
+                status=status,
             )
             if console.is_terminal and not quiet
             else None
@@ -63,3 +79,17 @@ class Bar:
             return
         line = f"[{self.done}/{self.total}] {name}: {outcome}{f' ({said})' if said else ''}"
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Live(Progress):
+    """A progress bar with a line below it: how many are left, and whatever else there is to tell at the moment."""
+
+    def __init__(self, *columns: ProgressColumn, console: Console, status: Callable[[], str] | None) -> None:
+        self._status = status
+        super().__init__(*columns, console=console)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self._status is not None:
+            left = sum(int((task.total or 0) - task.completed) for task in self.tasks)
+            yield Text(f"  {left} left, {self._status()}", no_wrap=True, overflow="ellipsis")

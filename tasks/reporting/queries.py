@@ -151,6 +151,7 @@ def calls_by_problem(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[st
     attempts = table(
         db,
         """SELECT a.problem_id, a.sample, a.solved, a.outcome, a.error_kind, a.tries, a.execution_id, a.language,
+                  a.served_by,
                   coalesce(c.api_calls, 0) AS api_calls, c.prompt_tokens, c.completion_tokens, c.seconds
            FROM attempts a LEFT JOIN (
                SELECT problem_id, sample, count(*) AS api_calls, sum(prompt_tokens)::BIGINT AS prompt_tokens,

@@ -168,6 +168,7 @@ def _run_details(attempt: dict[str, Any], calls: list[dict[str, Any]], models: i
         "completion_tokens": attempt["completion_tokens"],
         "outcome": attempt["outcome"],
         "error_kind": attempt["error_kind"],
+        "served_by": attempt["served_by"],
     }
     for number in range(1, models + 1):
         mine = [call for call in calls if call["model_number"] == number]

@@ -172,10 +172,16 @@ async def _answer(host: Host, client: socket.socket) -> None:
 
 async def _done(host: Host, kind: str, *arguments: Any) -> Any:
     """The answer to one request. What goes wrong in the machinery is an answer as well."""
-    from tasks.sandbox import calls, programs
+    from tasks.sandbox import binaries, calls, programs
 
     kinds: dict[str, Callable[..., Awaitable[Any]]]
-    kinds = {"calls": calls.grade, "programs": programs.grade, "calibrate": programs.calibrate}
+    kinds = {
+        "calls": calls.grade,
+        "programs": programs.grade,
+        "make": binaries.make,
+        "run": binaries.run,
+        "calibrate": programs.calibrate,
+    }
     try:
         return _plain(await kinds[kind](host, *arguments))
     except OSError as problem:

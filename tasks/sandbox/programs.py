@@ -121,7 +121,7 @@ async def _ran(
     with handed(given.encode("utf-8", "surrogateescape")) as stdin:
         program = Program(kind, limits, payload, stdin)
         ended = await host.places.run(setting, program)
-        if _near(ended, limits):
+        if near(ended, limits):
             async with host.places.alone():
                 ended = await host.places.run(setting, program)
     printed = ended.output.decode("utf-8", "replace")
@@ -129,7 +129,7 @@ async def _ran(
     return Ran(outcome, printed[:LONGEST], error, line, ended.cpu, ended.wall, ended.peak)
 
 
-def _near(ended: Ended, limits: dict[str, Any]) -> bool:
+def near(ended: Ended, limits: dict[str, Any]) -> bool:
     """Whether a time limit was passed by so little, or with so much waiting, that the machine's load may be why."""
     if ended.cut == "wall" and "M" not in ended.state:
         return ended.waited >= NEAR * ended.wall

@@ -14,9 +14,11 @@ time of descendants that ended without being waited for.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import marshal
 import os
+import resource
 import select
 import socket
 import sys
@@ -36,6 +38,7 @@ OVERTIME = 1.2  # a program may run this much beyond its CPU limit, so that one 
 TAIL = 1 << 16  # bytes of the standard error that are kept
 CHUNK = 1 << 17
 STDIN_AT_ONCE = 1 << 16
+NO_RANDOM_ADDRESSES = 0x0040000  # ADDR_NO_RANDOMIZE of personality(2)
 
 WARM = """
     abc array bisect cmath collections contextlib copy datetime decimal enum fractions functools hashlib heapq io
@@ -287,6 +290,16 @@ def _command(what: Any, pipes: list[int], telling: int) -> NoReturn:
         os._exit(126)
 
 
+def _fixed(what: Any, pipes: list[int], telling: int) -> NoReturn:
+    """`_command` with addresses that are the same in every run (personality(2)), and with the stack of four."""
+    ctypes.CDLL(None).personality(NO_RANDOM_ADDRESSES)
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if soft != resource.RLIM_INFINITY:
+        soft = 4 * soft if hard == resource.RLIM_INFINITY else min(4 * soft, hard)
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
+    _command(what, pipes, telling)
+
+
 def _build(what: Any, pipes: list[int], telling: int) -> NoReturn:
     """Run a compiler, all it says on the standard error, then put the files that it made on the standard output."""
     commands, environment, files = what
@@ -310,7 +323,7 @@ def _build(what: Any, pipes: list[int], telling: int) -> NoReturn:
     for name in sorted(set(_files(".")) - before):
         with open(name, "rb") as file:
             made.append((name, os.fstat(file.fileno()).st_mode & 0o777, file.read()))
-    whole = marshal.dumps(made)
+    whole = marshal.dumps(made, 2)  # which `tasks.sandbox.reader` can read
     while whole:
         whole = whole[os.write(1, whole) :]
     os._exit(0)
@@ -340,5 +353,5 @@ def _write_files(files: list[tuple[str, int, bytes]]) -> None:
 
 
 _KINDS: dict[str, Callable[[Any, list[int], int], NoReturn]] = {
-    "call": _call, "main": _main, "command": _command, "build": _build
+    "call": _call, "main": _main, "command": _command, "fixed": _fixed, "build": _build
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """`make bench`: every benchmark in turn. They print figures and ratios; none of them can fail on a figure."""
 
-from tests.benchmarks import grading, throughput
+from tests.benchmarks import grading, rotation, throughput
 
 if __name__ == "__main__":
     throughput.main()
     grading.main()
+    rotation.main()

@@ -507,9 +507,17 @@ async def test_a_wrong_key_is_tried_once(tmp_path: Path):
 
 
 async def test_a_denied_model_is_asked_once(tmp_path: Path):
-    async with recorded(tmp_path, {"problem_id": "other", **HI}) as (endpoint, server):
+    body = {"error": {"message": "The model `m` does not exist.", "code": "model_not_found"}}
+    async with recorded(tmp_path, {"status": 404, "body": body}, HI) as (endpoint, server):
         problem = await failure(endpoint)
         assert isinstance(problem, AccessDenied)
+        assert server.stats.total_errors == 1
+
+
+async def test_a_reply_that_was_not_recorded_is_the_requests_fault(tmp_path: Path):
+    async with recorded(tmp_path, {"problem_id": "other", **HI}) as (endpoint, server):
+        problem = await failure(endpoint)
+        assert isinstance(problem, BadRequest)
         assert "problem 'p', stage 'coding'" in problem.message
         assert server.stats.total_errors == 1
 

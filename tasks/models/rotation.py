@@ -1,0 +1,433 @@
+"""Rotation: the endpoints of a pool, which of them is asked next, and what happens when one gives out.
+
+`complete` is the one way to ask for a reply; a single endpoint is a pool of one. An endpoint that is spent or denied
+is set aside at once for every call of this process, and soon for every process. The call that found it out raises,
+with the number of endpoints that are fit `elsewhere`: a Prefect task with `retries=SWITCHES` and
+`retry_condition_fn=goes_on_elsewhere` goes on with one of them, and replays its finished calls from the call cache.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from blocks.errors import (
+    AccessDenied,
+    AuthFailed,
+    BadRequest,
+    CallError,
+    ContentFiltered,
+    ContextOverflow,
+    PoolExhausted,
+    QuotaExhausted,
+    RateLimited,
+    Throttled,
+    Transient,
+)
+from blocks.marks import Mark, state_text
+from blocks.pool import ModelPool, next_reset
+from blocks.records import Message, Reply, Request, now
+from tasks.models.complete import LONG_WAIT, THROTTLED_FOR, OpenEndpoint, SetAside, look
+from tasks.models.complete import complete as complete_at
+from tasks.models.reading import OnText
+from tasks.models.references import Model, open_model
+from tasks.models.shared_marks import Read, SharedMarks, sharing
+
+if TYPE_CHECKING:
+    from prefect import Task
+    from prefect.client.schemas.objects import State, TaskRun
+
+SWITCHES = 100  # retries of a task that rotates: as many as the largest pool has endpoints
+BREAKER = 3  # requests in a row that fail for a short trouble until an endpoint counts as down
+PROBE_SECONDS = 1.0  # between two looks at one that is down
+LISTING, ANSWERING = 2.0, 30.0  # seconds that such a look may take: a list of models, then one token
+SHOWN_DOWN = timedelta(minutes=5)  # how long people are shown a trouble that no one has cleared
+SHOWN_LIMITED = 10.0  # seconds, at least
+PROBE = Request(messages=(Message(role="user", content="Hi"),), max_tokens=1)
+
+logger = logging.getLogger("consort")
+
+
+class Switch(NamedTuple):
+    """An endpoint that was set aside, or came back: exhausted, denied, down, limited, restored."""
+
+    pool: str
+    endpoint: str
+    model: str
+    event: str
+    reason: str
+    until: datetime | None
+    happened_at: datetime
+    next: str | None
+
+
+class Standing(NamedTuple):
+    """How an endpoint of a pool stands in this process."""
+
+    endpoint: str
+    model: str
+    state: str
+    reason: str
+    replies: int
+
+
+async def complete(pool: "OpenPool", request: Request, on_text: OnText | None = None) -> Reply:
+    """Return the reply of the pool's next endpoint to `request`; see `tasks.models.complete` for `on_text`.
+
+    Raises CallError: with `elsewhere` above 0 where the same again would be asked of another endpoint, PoolExhausted
+    where none is left.
+    """
+    moves = 0
+    avoid: Member | None = None
+    while True:
+        member = pool.choose(avoid)
+        try:
+            reply = await complete_at(member.endpoint, request, on_text, elsewhere=partial(pool.has_better, member))
+        except SetAside:
+            pass
+        except CallError as problem:
+            short = isinstance(problem, RateLimited | Transient) and pool.has_better(member)
+            moves += isinstance(problem, Transient)
+            if not short or moves >= member.endpoint.block.tries:
+                await pool.judge(member, problem)
+            avoid = member
+        else:
+            member.replies += 1
+            return reply
+        if on_text:
+            on_text(None)
+
+
+def goes_on(problem: BaseException | None, runs: int) -> bool:
+    """Tell whether a task that has run so often goes on with another endpoint.
+
+    A request that is too much for every server has had its turn at each of them once.
+    """
+    if not isinstance(problem, CallError) or not problem.elsewhere:
+        return False
+    return runs <= problem.elsewhere if isinstance(problem, Transient) else runs <= SWITCHES
+
+
+async def goes_on_elsewhere(task: "Task[..., Any]", task_run: "TaskRun", state: "State[Any]") -> bool:
+    """The `retry_condition_fn` of every task that asks a pool; it has to be async where the task is."""
+    problem = await state.aresult(raise_on_failure=False)
+    return goes_on(problem if isinstance(problem, BaseException) else None, task_run.run_count)
+
+
+def switch_text(switch: Switch) -> str:
+    """Return a switch as one line of a log."""
+    until = "" if switch.until is None else f" until {switch.until.astimezone():%Y-%m-%d %H:%M:%S}"
+    after = {"restored": "", "limited": ""}.get(switch.event, f"; next is {switch.next or 'none, the pool is spent'}")
+    return f"pool {switch.pool}: {switch.endpoint} is {switch.event}{until} ({switch.reason}){after}"
+
+
+@asynccontextmanager
+async def open_pool(model: Model, *, shared: bool = True) -> AsyncIterator["OpenPool"]:
+    """Open a model's endpoints as a pool; `shared` keeps the marks of a saved pool in step with other processes."""
+    async with AsyncExitStack() as stack:
+        members = [Member(await stack.enter_async_context(open_model(each))) for each in model.members or (model,)]
+        pool = OpenPool(model, members)
+        stack.push_async_callback(pool.close)
+        if shared and model.rotation is not None:
+            pool.shared = await stack.enter_async_context(sharing(model.reference, pool.hear))
+        yield pool
+
+
+class Member:
+    """An endpoint of a pool, why it is set aside, and what it has done."""
+
+    def __init__(self, endpoint: OpenEndpoint) -> None:
+        self.endpoint = endpoint
+        self.mark: Mark | None = None
+        self.replies = 0
+        self.troubles = 0  # in a row
+        self.shown_limited_until = datetime.min.replace(tzinfo=UTC)
+        self.looking: asyncio.Task[CallError | None] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.name
+
+    @property
+    def account(self) -> str:
+        return self.endpoint.block.quota_account
+
+
+class OpenPool:
+    """A pool's open endpoints and their marks; made by `open_pool`. `tell` hears of every switch."""
+
+    def __init__(self, model: Model, members: list[Member]) -> None:
+        self.model = model
+        self.name = model.name
+        self.rules = model.rotation or ModelPool(endpoints=[member.name for member in members])
+        by_name = {member.name: member for member in members}
+        self.members = [by_name[name] for name in self.rules.order] if model.rotation else members
+        self.shared: SharedMarks | None = None
+        self.tell: Callable[[Switch], None] | None = None
+        self.switched = False  # in this process
+        self._turn = 0
+        self._work: set[asyncio.Task[Any]] = set()
+        for member in members:
+            member.endpoint.ended = partial(self._ended, member)
+
+    @property
+    def endpoints(self) -> list[OpenEndpoint]:
+        """The open endpoints, in the order in which a failover takes them."""
+        return [member.endpoint for member in self.members]
+
+    @property
+    def saved(self) -> bool:
+        """Whether this is a saved pool, not a single endpoint."""
+        return self.model.rotation is not None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no endpoint is left, or one is spent and the pool is to stop there."""
+        states = [_state(member) for member in self.members]
+        if self.rules.on_exhausted == "stop" and "spent" in states:
+            return True
+        return all(state in ("spent", "denied") for state in states)
+
+    def choose(self, avoid: Member | None = None) -> Member:
+        """Return the endpoint that the next request goes to; raises PoolExhausted where none is left."""
+        self._take_back()
+        if self.exhausted:
+            raise self.nothing_left()
+        fit = self._fit()
+        if self.rules.policy == "failover":
+            return fit[0]
+        fit = [member for member in fit if member is not avoid] or fit
+        fit = [member for member in fit if member.endpoint.limit.open] or fit
+        self._turn += 1
+        turns = fit[self._turn % len(fit) :] + fit[: self._turn % len(fit)]
+        if self.rules.policy == "least_busy":
+            return min(turns, key=lambda member: member.endpoint.limit.load)
+        return turns[0]
+
+    def has_better(self, member: Member) -> bool:
+        """Whether a request that has met a short trouble had better go to another endpoint at once."""
+        if self.rules.policy == "failover":
+            return False
+        return any(each is not member and each.endpoint.limit.open for each in self._fit())
+
+    async def judge(self, member: Member, problem: CallError) -> NoReturn:
+        """Set aside what a failed call shows to be spent, denied or down; raise what the call comes to."""
+        problem.endpoint, problem.model = member.name, member.endpoint.block.model
+        if isinstance(problem, AccessDenied) and problem.status == 403 and not problem.known:
+            found = await self._look(member)
+            if found is None or isinstance(found, BadRequest | ContextOverflow | ContentFiltered):
+                raise problem  # this request is denied, not the model
+        for each in self._concerned(member, problem):
+            mark = self._mark(each, problem)
+            if mark is not None and (_state(each) is None or (_state(each) == "down" and mark.state != "down")):
+                self._set_aside(each, mark)
+        if self.exhausted:
+            raise self.nothing_left() from problem
+        if isinstance(problem, QuotaExhausted | AccessDenied | AuthFailed | Transient):
+            good = (None,) if isinstance(problem, Transient) else (None, "down")  # what is down is there at worst
+            problem.elsewhere = sum(each is not member and _state(each) in good for each in self.members)
+        raise problem
+
+    def nothing_left(self) -> PoolExhausted:
+        """What a request comes to where no endpoint is left."""
+        states = Counter(_state(member) or "fit" for member in self.members)
+        told = ", ".join(f"{count} {state}" for state, count in states.items())
+        if len(self.members) == 1 and self.members[0].mark is not None:
+            told = self.members[0].mark.reason
+        if "fit" in states:
+            return PoolExhausted(f"pool {self.name} is to stop where a model is spent ({told})")
+        return PoolExhausted(f"no model is left in {self.name} ({told})")
+
+    def standing(self) -> list[Standing]:
+        """How every endpoint stands, in the pool's order."""
+        return [
+            Standing(
+                endpoint=member.name,
+                model=member.endpoint.block.model,
+                state=state_text(member.mark),
+                reason=member.mark.reason if member.mark is not None and member.mark.holds(now()) else "",
+                replies=member.replies,
+            )
+            for member in self.members
+        ]
+
+    def set_down(self, endpoint: OpenEndpoint, problem: CallError) -> None:
+        """Set aside an endpoint that did not answer at all; it is looked at until it does."""
+        member = next(member for member in self.members if member.endpoint is endpoint)
+        if member.mark is None and (mark := self._mark(member, problem)):
+            self._set_aside(member, mark)
+
+    def hear(self, read: Read) -> None:
+        """Take over what other processes have found spent, and what somebody has reset."""
+        for member in self.members:
+            mark = read.marks.get(member.name)
+            if mark is not None and mark.state == "spent" and mark.holds(now()) and mark.account == member.account:
+                if _state(member) != "spent":
+                    self._set_aside(member, mark, share=False, quiet=self.tell is None)  # no news when it opens
+            elif member.name in read.cleared and member.mark is not None:
+                self._restore(member, "reset by hand", share=False)
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        for work in self._work:
+            work.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+
+    def _fit(self) -> list[Member]:
+        return [member for member in self.members if member.mark is None]
+
+    def _take_back(self) -> None:
+        """Make fit again what is spent no longer (after a look where its mark wants one), at worst what is down."""
+        for member in self.members:
+            if member.mark is not None and not member.mark.holds(now()):
+                if member.mark.probe:
+                    later = now() + timedelta(seconds=THROTTLED_FOR)
+                    self._set_aside(member, member.mark.model_copy(update={"until": later}), quiet=True)
+                    self._begin(self._look_again(member))
+                else:
+                    self._restore(member, "its time has come")
+        if not self._fit() and not self.exhausted:  # nothing but what is down: better asked than given up
+            for member in self.members:
+                if _state(member) == "down":
+                    self._restore(member, "nothing else is left")
+
+    def _concerned(self, member: Member, problem: CallError) -> list[Member]:
+        """The members that a problem is about: with the account or the key, all of that account."""
+        if isinstance(problem, AuthFailed) or (isinstance(problem, QuotaExhausted) and problem.scope == "account"):
+            return [each for each in self.members if each.account == member.account]
+        return [member]
+
+    def _mark(self, member: Member, problem: CallError) -> Mark | None:
+        at, until, state = now(), None, None
+        if isinstance(problem, QuotaExhausted):
+            state = "spent"
+            wait = problem.retry_after or 0.0
+            until = at + timedelta(seconds=wait) if wait > LONG_WAIT else next_reset(self.rules.reset, at)
+        elif isinstance(problem, AccessDenied | AuthFailed):
+            state = "denied"
+            if isinstance(problem, AuthFailed):
+                member.endpoint.refused = member.endpoint.refused or problem
+        elif isinstance(problem, Transient) and len(self._fit()) > 1:
+            state = "down"
+        if state is None:
+            return None
+        probe = isinstance(problem, Throttled)
+        fields = {"state": state, "at": at, "until": until, "account": member.account, "probe": probe}
+        return Mark.model_validate({**fields, "reason": _reason(member, problem)})
+
+    def _ended(self, member: Member, problem: CallError | None) -> None:
+        """Hear of every request: several troubles in a row set an endpoint aside for all calls."""
+        if isinstance(problem, Transient):
+            member.troubles += 1
+            if member.troubles >= BREAKER and member.mark is None and (mark := self._mark(member, problem)):
+                self._set_aside(member, mark)
+            return
+        member.troubles = 0
+        if isinstance(problem, RateLimited) and member.mark is None and member.endpoint.limit.paused:
+            self._show_limited(member, problem)
+
+    def _show_limited(self, member: Member, problem: RateLimited) -> None:
+        """Let people see, now and then, that an endpoint lets nobody in for the moment."""
+        at = now()
+        if at >= member.shown_limited_until:
+            pause = max(SHOWN_LIMITED, problem.retry_after or 0.0)
+            member.shown_limited_until = at + timedelta(seconds=pause)
+            reason = _reason(member, problem)
+            fields = {"state": "limited", "reason": reason, "at": at, "account": member.account}
+            if self.shared is not None:
+                mark = Mark.model_validate({**fields, "until": member.shown_limited_until})
+                self.shared.put(member.name, mark)
+            self._announce(member, "limited", reason, member.shown_limited_until)
+
+    def _set_aside(self, member: Member, mark: Mark, *, share: bool = True, quiet: bool = False) -> None:
+        member.mark = mark
+        member.endpoint.set_aside()
+        if share and self.shared is not None:
+            told = mark if mark.state == "spent" else mark.model_copy(update={"until": mark.at + SHOWN_DOWN})
+            self.shared.put(member.name, told)
+        if not quiet:
+            self._announce(member, "exhausted" if mark.state == "spent" else mark.state, mark.reason, mark.until)
+        if mark.state == "down":
+            self._begin(self._until_back(member))
+
+    def _restore(self, member: Member, reason: str, *, share: bool = True) -> None:
+        member.mark, member.troubles = None, 0
+        member.endpoint.aside.clear()
+        if share and self.shared is not None:
+            self.shared.put(member.name, None)
+        self._announce(member, "restored", reason, None)
+
+    def _announce(self, member: Member, event: str, reason: str, until: datetime | None) -> None:
+        after = None if self.exhausted else next((each.name for each in self._fit()), None)
+        switch = Switch(
+            pool=self.name,
+            endpoint=member.name,
+            model=member.endpoint.block.model,
+            event=event,
+            reason=reason,
+            until=until,
+            happened_at=now(),
+            next=after,
+        )
+        self.switched = True
+        if self.saved:
+            logger.warning("%s", switch_text(switch))
+        if self.tell is not None:
+            self.tell(switch)
+
+    async def _look(self, member: Member) -> CallError | None:
+        """Ask for one token, once for all who want to know; return what went wrong."""
+        if member.looking is None or member.looking.done():
+            member.looking = self._begin(_probe(member.endpoint))
+        return await asyncio.shield(member.looking)
+
+    async def _until_back(self, member: Member) -> None:
+        """Look at an endpoint that is down until it answers."""
+        while _state(member) == "down":
+            await asyncio.sleep(PROBE_SECONDS)
+            if await _listens(member.endpoint):
+                found = await self._look(member)
+                if not isinstance(found, Transient) and _state(member) == "down":
+                    self._restore(member, "it answers again")
+
+    async def _look_again(self, member: Member) -> None:
+        """Look at an endpoint that was throttled: it is fit again, or waits for as long once more."""
+        found = await self._look(member)
+        if not isinstance(found, QuotaExhausted | RateLimited | Transient):
+            self._restore(member, "it answers again")
+
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
+
+def _reason(member: Member, problem: CallError) -> str:
+    return problem.message.removeprefix(member.endpoint.where).strip()
+
+
+def _state(member: Member) -> str | None:
+    return None if member.mark is None or not member.mark.holds(now()) else member.mark.state
+
+
+async def _listens(endpoint: OpenEndpoint) -> bool:
+    try:
+        async with asyncio.timeout(LISTING):
+            await endpoint.models()
+    except (TimeoutError, Transient):
+        return False
+    return endpoint.listing < 500
+
+
+async def _probe(endpoint: OpenEndpoint) -> CallError | None:
+    """Ask for one token, whatever the endpoint's marks and limits say."""
+    try:
+        async with asyncio.timeout(ANSWERING):
+            return await look(endpoint, PROBE)
+    except TimeoutError:
+        return Transient(f"{endpoint.where} does not answer")

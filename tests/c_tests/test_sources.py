@@ -1,0 +1,131 @@
+"""Which C programs are found, and why others are not used."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from blocks.errors import UsageError
+from tasks.c_tests.sources import Source, Unusable, fault, read_sources
+from tests.processes import CHECKOUT
+
+HELLO = '#include <stdio.h>\n\nint main(void) {\n    printf("hello, {world}\\n");\n    return 0;\n}\n'
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = folder / name.replace("__", "/").replace("_c", ".c")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def paths(where: Path, **more: bool) -> list[list[str]]:
+    return [[source.path for source in group] for group in read_sources(str(where), **more).groups]
+
+
+def test_a_folder_is_searched_in_the_order_of_its_paths(tmp_path: Path):
+    write(tmp_path, b_c=HELLO, a__z_c=HELLO, a__b__y_c=HELLO)
+    (tmp_path / "notes.txt").write_text(HELLO)
+    write(tmp_path / ".hidden", x_c=HELLO)
+    assert paths(tmp_path) == [["a/b/y.c"], ["a/z.c"], ["b.c"]]
+
+
+def test_the_first_usable_one_of_each_folder(tmp_path: Path):
+    write(
+        tmp_path,
+        p1__C__b_c=HELLO,
+        p1__C__a_c="int x;",
+        p1__C__d_c=HELLO,
+        p2__C__z_c=HELLO,
+        q1__C__a_c=HELLO,
+        p3__a_c=HELLO,
+    )
+    found = read_sources(str(tmp_path), first_per_folder=True)
+    assert [[source.path for source in group] for group in found.groups] == [
+        ["p1/C/b.c", "p1/C/d.c"],
+        ["p2/C/z.c"],
+    ]
+    assert found.unusable == (Unusable("p1/C/a.c", "under 50 characters"),)
+
+
+def test_rows_of_jsonl(tmp_path: Path):
+    file = tmp_path / "programs.jsonl"
+    rows = [{"path": "./p1/C/p1.c", "source": HELLO, "more": 1}, {"path": "p1/C/p1.c", "source": HELLO}]
+    file.write_text("\n".join(json.dumps(row) for row in rows) + "\n\n")
+    found = read_sources(str(file))
+    assert [source.path for group in found.groups for source in group] == ["p1/C/p1.c"]
+    assert found.unusable == (Unusable("p1/C/p1.c", "its path is that of an earlier row"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (HELLO, None),
+        ("int main(void) { return 0; }", "under 50 characters"),
+        (HELLO + " " * 50_000, "over 50000 characters"),
+        (HELLO.replace("main", "start"), "no main"),
+        (HELLO.replace("int main", "// int main"), "no main"),
+        (HELLO + "}", "unbalanced braces"),
+        (HELLO + "/* } */ // }\n", None),
+        (HELLO.replace("hello", "}}}").replace("0;", "'}' - '{';"), None),
+        (HELLO.replace('"hello', '"\\"{ hello'), None),
+        ("#ifdef A\nint main(void) {\n#else\nint main(int n, char **v) {\n#endif\n    return 0;\n}\n", None),
+        ("#include <iostream>\n" + HELLO, "C++"),
+        ("#include <bits/stdc++.h>\n" + HELLO, "C++"),
+        (HELLO.replace("printf", "std::printf"), "C++"),
+        ("using namespace std;\n" + HELLO, "C++"),
+        ("template <typename T> T f(T t);\n" + HELLO, "C++"),
+        ("class Dog { int bark; };\n" + HELLO, "C++"),
+        ("/* class Dog {; std:: */\n" + HELLO, None),
+        ('#include "own/header.h"\n' + HELLO, None),
+        ("int class_size, template_size; /* names of C */\n" + HELLO, None),
+        ("\ud800" + HELLO, "not UTF-8 text"),
+    ],
+)
+def test_what_can_be_used(text: str, reason: str | None):
+    assert fault(Source(path="a.c", text=text)) == reason
+
+
+@pytest.mark.parametrize("path", ["/etc/a.c", "../a.c", "a/../../b.c", "a\0.c", ".."])
+def test_a_path_that_leads_out_of_the_folder(path: str):
+    assert fault(Source(path=path, text=HELLO)) == "its path leads out of the folder"
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path):
+    write(tmp_path, a_c=HELLO)
+    (tmp_path / "b.c").write_bytes(HELLO.encode() + b"\xff")
+    (tmp_path / "gone.c").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder.c").mkdir()
+    found = read_sources(str(tmp_path))
+    assert [(file.path, file.reason) for file in found.unusable] == [
+        ("b.c", "not UTF-8 text"),
+        ("gone.c", "cannot be read (No such file or directory)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such folder or file"),
+        ("", "it holds no C files"),
+        ("{", "line 1: not JSON"),
+        ('{"path": "a.c"}', "line 1: field 'source' is missing or not text"),
+        ("[1]", "line 1: field 'path' is missing or not text"),
+        ('{"path": "a.c", "source": "int x;"}', "no program can be used; a.c: under 50 characters"),
+    ],
+)
+def test_nothing_to_read_is_a_usage_error(tmp_path: Path, content: str | None, said: str):
+    file = tmp_path / "programs.jsonl"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(UsageError, match=r".") as raised:
+        read_sources(str(file))
+    assert said in str(raised.value)
+
+
+def test_the_bundled_programs_and_the_real_ones(data: Path):
+    assert len(read_sources(str(CHECKOUT / "data" / "c_programs")).groups) == 4
+    for first in (False, True):
+        found = read_sources(str(data / "c_programs_60.jsonl"), first_per_folder=first)
+        assert (len(found.groups), found.unusable) == (60, ())
