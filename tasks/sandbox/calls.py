@@ -190,8 +190,8 @@ def _told(
             judged.append(Judged(*frame[1:]))
             seconds.append(moment - last)
             last = moment
-    if stopped is not None and stopped.outcome == "time_limit" and ended.cut in ("", "stopped"):
-        judged = judged[: max(0, len(judged) - 1)]  # the last one passed too late
+    if stopped is not None and judged and frames.frames[-1][0] == "end" and frames.frames[-2][1] != "gone":
+        judged.pop()  # the last one was judged too late
     loaded = any(frame[0] == "loaded" for frame in frames.frames)
     near = stopped is not None and stopped.outcome == "time_limit" and _near(ended)
     wall = time.monotonic() - began

@@ -87,10 +87,11 @@ class Places:
                     self._idle.append(worker)
 
     async def _taken(self, setting: Setting) -> Worker:
-        for worker in reversed(self._idle):
-            if worker.setting == setting:
-                self._idle.remove(worker)
+        for worker in [idle for idle in reversed(self._idle) if idle.setting == setting]:
+            self._idle.remove(worker)
+            if worker.process.poll() is None:
                 return worker
+            self._close(worker)
         while self._idle and len(self._all) >= 2 * self.at_once:
             self._close(self._idle.pop(0))
         uid = self._uids.pop() if self._uids else 0

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 HIDDEN, SAMPLE = "<hidden test>", "<test>"
 NICENESS = 5
 WARM = """
-    array bisect cmath collections contextlib copy datetime dataclasses decimal enum fractions functools hashlib heapq
-    io itertools json math numbers operator random re statistics string struct typing
+    array bisect cmath collections contextlib copy datetime decimal enum fractions functools heapq io itertools json
+    math operator re string struct typing
 """
 
 
@@ -47,6 +47,7 @@ def host(descriptor: int) -> None:
     The answer is the judge's process id, with a descriptor of the process.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
+    os.nice(NICENESS)
     for name in WARM.split():
         __import__(name)
     gc.collect()
@@ -85,8 +86,6 @@ def _begin(descriptors: list[int]) -> None:
         lowest = kept + 1
     os.closerange(lowest, 1 << 16)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setsid()
-    os.nice(NICENESS)
     gc.enable()
     try:
         main(*given)
