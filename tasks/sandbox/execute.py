@@ -213,8 +213,8 @@ class Worker:
         answer = read(head)
         if type(answer) is not tuple or len(answer) != len(Ended._fields):
             raise ValueError("the worker's answer cannot be read")
-        pieces = [await loop.sock_recv(self.control, PIECE) for _ in range(answer[-1])]
-        return Ended._make((*answer[:-1], b"".join(pieces)))
+        said = [[await loop.sock_recv(self.control, PIECE) for _ in range(count)] for count in answer[-2:]]
+        return Ended._make((*answer[:-2], *map(b"".join, said)))
 
     def stop(self) -> None:
         """End the program that runs; `run` then returns."""

@@ -86,6 +86,7 @@ def _begin(descriptors: list[int]) -> None:
         lowest = kept + 1
     os.closerange(lowest, 1 << 16)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
     gc.enable()
     try:
         main(*given)
