@@ -70,7 +70,8 @@ class Ended(NamedTuple):
     `broken` says why it never began, empty where it did. `status` is the main process's exit code, negative for a
     signal. `cut` is the limit that ended it ("cpu", "wall", "memory", "output"), "stopped" by the host, or empty.
     Seconds, bytes. `state` has a letter for each thing that was reached: R started, C does not compile, M the main
-    part of a Python program has ended. `waited`: seconds without a processor, where it ran out of wall time.
+    part of a Python program has ended, F it has failed. `waited`: seconds without a processor, where it ran
+    out of wall time.
     """
 
     broken: str

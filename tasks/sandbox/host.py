@@ -16,13 +16,13 @@ import marshal
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.sandbox import cgroups
 from tasks.sandbox.execute import Ended, Program, Setting, Worker, WorkerLost, sweep
-from tasks.sandbox.judging import JudgeHost, readable
+from tasks.sandbox.judging import Judge, JudgeHost, readable
 
 SET_SUBREAPER = 36
 NICENESS = 10
@@ -125,6 +125,17 @@ class Host:
             cgroups.sweep(self.group)
         self.places = Places(settings["at_once"], settings["first_uid"], self.group)
         self.judges = JudgeHost()
+
+    async def judge(self, descriptors: Sequence[int]) -> Judge:
+        """A judge; from a new process that forks them, where the last has ended. Raises OSError."""
+        asked = self.judges
+        try:
+            return await asked.fork(descriptors)
+        except OSError:
+            if self.judges is asked:
+                asked.close()
+                self.judges = JudgeHost()
+            return await self.judges.fork(descriptors)
 
     def close(self) -> None:
         self.places.close()

@@ -111,9 +111,10 @@ def main(work_file: int, requests: int, replies: int, results: int) -> None:
 def judge(work: Work, requests: int, replies: int, report: Report) -> None:
     """Judge a program that `tasks.sandbox.inside` serves: work is context, entry point, names, setup, tests.
 
-    Reports `("loaded",)` or `("refused", outcome, error, line)`, `("answered",)` when the program is first heard of
-    after that (or during it: `setup` may call it), `("test", outcome, source, call, got, expected, error, line)` for
-    each test, and at the end `("end",)`; `("broken", error)` where the test code itself does not load.
+    Reports `("ready",)` before it hears of the program, then `("loaded",)` or `("refused", outcome, error, line)`,
+    `("answered",)` when the program is first heard of after that (or during it: `setup` may call it), `("test",
+    outcome, source, call, got, expected, error, line)` for each test, and at the end `("end",)`; `("broken", error)`
+    where the test code itself does not load.
     """
     context, entry_point, names, setup, tests = work
     program = Program(requests, replies, entry_point, report)
@@ -125,6 +126,7 @@ def judge(work: Work, requests: int, replies: int, report: Report) -> None:
     except Exception as error:  # noqa: BLE001 (test code may raise anything)
         report("broken", f"{type(error).__name__}: {error}")
         return
+    report("ready")
     found, refused = program.load(names)
     if not refused[0]:
         for name, value in found.items():

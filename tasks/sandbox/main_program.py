@@ -82,7 +82,8 @@ def run(path: str, ready: Callable[[str], None]) -> NoReturn:
     To be called in the main thread of a forked child, whose descriptors 0, 1 and 2 are the program's, from
     code that the interpreter runs at its top level (`python3 -c`). It raises Start, which must reach that top.
     `ready` is told "compile_error", or "" right before the program's code starts and "main_done" when that
-    has ended and its output is flushed: threads, exit handlers and finalizers are still to come.
+    has ended (with an exit status, "main_failed") and its output is flushed: threads, exit handlers and
+    finalizers are still to come.
     """
     program, here = _prepared[0] if _prepared else _Program(), os.getcwd()
     absolute = os.path.abspath(path) if "/" in path else f"{here}/{path}"
@@ -218,7 +219,7 @@ class _Program:
             for name in ("__file__", "__cached__"):
                 namespace.pop(name, None)
         if _PROCESS() == self.process:
-            self.ready("main_done")
+            self.ready("main_failed" if self.status else "main_done")
 
     def wait_for_threads(self) -> None:
         threading: Any = _MODULES.get("threading")

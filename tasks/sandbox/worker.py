@@ -289,7 +289,11 @@ def _main(what: Any, pipes: list[int], telling: int) -> NoReturn:
     name, source = what
     _write_files([(name, 0o644, source)])
     os.write(telling, b"R")  # to be compiled is the program's own doing
-    letters, write, refused = {"": b"R", "compile_error": b"C", "main_done": b"M"}, os.write, OSError
+    letters, write, refused = (
+        {"": b"R", "compile_error": b"C", "main_done": b"M", "main_failed": b"F"},
+        os.write,
+        OSError,
+    )
 
     def ready(state: str) -> None:
         try:

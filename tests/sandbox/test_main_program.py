@@ -159,7 +159,9 @@ def test_behaves_as_under_a_fresh_python(odd: Path, channel: socket.socket, fold
     fresh = _fresh(_placed(odd, folder), text)
     warm = Running(channel, _placed(odd, folder), text).end()
     assert warm[:3] == fresh[:3]
-    expected = ["compile_error"] if odd.stem.startswith("broken_") else ["ready", "ready main_done"]
+    expected = (
+        ["compile_error"] if odd.stem.startswith("broken_") else ["ready", "ready main_done", "ready main_failed"]
+    )
     assert warm.told in expected
 
 

@@ -182,6 +182,45 @@ async def test_java_classes_in_packages_and_beside_each_other(limits: Limits) ->
     assert (await graded(plain, "Java", limits)).passed
 
 
+MAIN = "public static void main(String[] given) {}"
+JAVA_NAMES = {
+    f"public class Sum {{ {MAIN} }}": ("Sum.java", "Sum"),
+    f"class Node {{}}\nclass Sum {{ {MAIN} }}\nclass Tree {{}}": ("Sum.java", "Sum"),
+    f"class Sum {{ static class Inner {{}} {MAIN} }}": ("Sum.java", "Sum"),
+    f"public class Tree {{}}\nclass Sum {{ {MAIN} }}": ("Tree.java", "Sum"),
+    f"class Sum {{ public class Inner {{ int x; }} {MAIN} }}": ("Sum.java", "Sum"),
+    f"package a.b;\npublic final class Sum<T> {{ {MAIN} }}": ("Sum.java", "a.b.Sum"),
+    f"/* public class No {{ */ class Sum {{ char c = '{{'; String s = \"}} class X\"; {MAIN} }}": ("Sum.java", "Sum"),
+    f"interface Sum {{ {MAIN} }}": ("Sum.java", "Sum"),
+    "public class Sum {}": ("Sum.java", "Sum"),
+    "": ("Main.java", "Main"),
+}
+
+
+@pytest.mark.parametrize("source", JAVA_NAMES)
+def test_the_class_with_the_main_method_is_started(source: str) -> None:
+    assert languages.LANGUAGES["Java"].file(source) == JAVA_NAMES[source]
+
+
+async def test_java_classes_in_classes_pass(limits: Limits) -> None:
+    nested = RIGHT["Java"].replace("public class Sum {", "public class Sum {\n  static class Inner { int x; }")
+    assert (await graded(nested, "Java", limits)).passed
+
+
+async def test_a_compiler_says_no_more_than_helps(limits: Limits) -> None:
+    """200,000 errors would take a minute to print."""
+    broken = "".join(f"int x{number} = y{number};\n" for number in range(200_000))
+    verdict = await graded(broken, "C", limits)
+    assert verdict.outcome == "compile_error"
+
+
+@pytest.mark.parametrize("size", [10_000, 70_000, 3_000_000])
+async def test_an_input_of_any_size_ends(size: int, limits: Limits) -> None:
+    problem = SUM.model_copy(update={"hidden": Suite(pairs=(Pair(input="7" * size, output=f"{size}\n"),) * 2)})
+    assert (await grade(problem, "print(len(open(0).read()))", limits)).passed
+    assert (await grade(problem, "import sys\nfor line in sys.stdin: print(len(line))", limits)).passed
+
+
 SOURCES = {
     "CRLF": RIGHT["Python3"].replace("\n", "\r\n"),
     "no line end": RIGHT["Python3"].rstrip(),
