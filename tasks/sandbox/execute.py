@@ -27,7 +27,8 @@ from tasks.sandbox.confine import remove
 from tasks.sandbox.reader import read
 
 BOOT = """
-import marshal, os, sys, types
+import marshal, os, signal, sys, types
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def boot(bundle, control):
     settings, sources = marshal.loads(os.pread(bundle, os.fstat(bundle).st_size, 0))
     os.close(bundle)

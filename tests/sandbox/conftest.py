@@ -47,8 +47,13 @@ def _mounts() -> str:
 
 
 def _files() -> set[Path]:
-    """What programs of an ordinary user would leave; those of root have uids that tell: see `left_behind`."""
-    return {path for folder in ("/dev/shm", "/var/tmp", "/") for path in Path(folder).glob("*consort*")}
+    """What programs that run as this user would leave; those of root have uids that tell: see `left_behind`."""
+    found = set()
+    for folder in ("/dev/shm", "/var/tmp", "/"):
+        for path in Path(folder).glob("*consort*"):
+            with contextlib.suppress(FileNotFoundError):
+                found |= {path} if path.lstat().st_uid == os.geteuid() else set()
+    return found
 
 
 def _descriptors() -> set[str]:

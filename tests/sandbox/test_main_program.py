@@ -7,6 +7,7 @@ their own folder, which is the current one, and print nothing that differs from 
 import functools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -135,7 +136,14 @@ def channel() -> Iterator[socket.socket]:
     """To a warm Python, whose own standard descriptors are pipes."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(PATIENCE)
-    command = [PYTHON, "-c", WARM, str(theirs.fileno()), str(tasks.sandbox.main_program.__file__)]
+    interruptible_start = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    command = [
+        PYTHON,
+        "-c",
+        interruptible_start + WARM,
+        str(theirs.fileno()),
+        str(tasks.sandbox.main_program.__file__),
+    ]
     pipe = subprocess.PIPE
     with ours, subprocess.Popen(
         command, env=ENVIRONMENT, cwd="/tmp", pass_fds=[theirs.fileno()], stdin=pipe, stdout=pipe, stderr=pipe
@@ -209,8 +217,14 @@ def _fresh(path: Path, stdin: bytes) -> Ended:
         env=ENVIRONMENT,
         timeout=PATIENCE,
         check=False,
+        preexec_fn=interruptible,
     )
     return Ended(done.returncode, done.stdout, _last_line(done.stderr))
+
+
+def interruptible() -> None:
+    """What a shell starts in the background ignores SIGINT; the program that is compared with must not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _last_line(text: bytes) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import marshal
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -326,6 +327,7 @@ def fresh(program: Path, folder: Path, python: str) -> tuple[bytes, int, bytes]:
         env={"PYTHONHASHSEED": "0"},
         timeout=60,
         check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
     )
     return done.stdout, done.returncode, last_line(done.stderr)
 
