@@ -45,6 +45,7 @@ LIMITED = (
     resource.RLIMIT_CORE,
     resource.RLIMIT_MSGQUEUE,
 )
+NEIGHBOURS = 7  # programs of the same user that may run at the same time
 STACK = 1 << 16
 OPEN_TO_ALL = ("/dev/shm", "/tmp", "/var/tmp")
 WAIT_FOR_CLONES = 0x40000000  # __WALL: also for children that announce their end by no signal
@@ -272,7 +273,8 @@ class _Descendants(Confinement):
             os.chown(tree.folder, uid, uid)
         os.chdir(tree.folder)
         os.environ["TMPDIR"] = tree.folder
-        self._limit(limits, 0 if uid else self._others[1])
+        # An ordinary user's programs are counted together: those that run beside this one need room as well.
+        self._limit(limits, 0 if uid else self._others[1] + NEIGHBOURS * limits["processes"])
         self._leave(uid)
         for rules in needed:
             landlock.restrict(rules)
