@@ -357,15 +357,17 @@ async def test_a_problems_own_limits_are_in_force(limits: Limits) -> None:
 @kinds
 async def test_each_limit_counts(kind: str, limit: str, limits: Limits) -> None:
     """What is just allowed with one value of a limit is not with a lower one."""
+    if limit == "processes" and limits.isolation == "process" and os.geteuid() != 0:
+        pytest.skip("not covered: the kernel counts an ordinary user's processes together")
     need = {
         "output_kb": "import os\nos.write(1, b' ' * 100_000)\n",
         "file_mb": "import os\nopen('x', 'wb').write(bytes(3 << 20))\n",
         "open_files": "kept = [open('/dev/null') for _ in range(100)]\n",
         "processes": "import threading as t\n"
-        "for _ in range(12): t.Thread(target=t.Event().wait, args=(9,), daemon=True).start()\n",
+        "for _ in range(40): t.Thread(target=t.Event().wait, args=(9,), daemon=True).start()\n",
     }[limit]
     low = {"output_kb": 64, "file_mb": 2, "open_files": 64, "processes": 8}[limit]
-    high = {"output_kb": 128, "file_mb": 4, "open_files": 128, "processes": 20}[limit]
+    high = {"output_kb": 128, "file_mb": 4, "open_files": 128, "processes": 60}[limit]
     program = need + RIGHT[kind]
     refused = await grade(PROBLEMS[kind], program, limits.model_copy(update={limit: low}))
     assert refused.outcome == ("output_limit" if limit == "output_kb" else "runtime_error")
