@@ -10,6 +10,7 @@ Not covered: a host that is killed (SIGKILL) leaves an empty folder and cgroup b
 
 import asyncio
 import contextlib
+import ctypes
 import marshal
 import os
 import select
@@ -47,6 +48,7 @@ FOLDER = "consort-"  # and the host's process id: the temporary folders of its w
 STARTING = 60.0
 GRACE = 10.0  # seconds beyond a program's wall limit after which its worker is given up
 PIECE = 1 << 18
+SET_SUBREAPER = 36
 
 
 class WorkerLost(Exception):
@@ -251,9 +253,16 @@ def sweep() -> None:
             remove(str(folder))
 
 
+def take_in_orphans() -> None:
+    """Make this process, which starts nothing but workers and judges, the one that ends what they leave behind."""
+    global _takes_in_orphans
+    ctypes.CDLL(None).prctl(SET_SUBREAPER, 1, 0, 0, 0)
+    _takes_in_orphans = True
+
+
 def _end_orphans() -> None:
-    """End what lost its worker and came to this process, which takes in orphans, instead."""
-    while True:
+    """End what lost its worker and came to this process instead; others than a grading host have children to keep."""
+    while _takes_in_orphans:
         orphans = _children() - _started
         if not orphans:
             return
@@ -276,6 +285,7 @@ def _children() -> set[int]:
 
 
 _started = set[int]()
+_takes_in_orphans = False
 
 
 def _process(pid: int) -> int | None:

@@ -11,7 +11,6 @@ Not covered: two hosts on one machine do not know of each other.
 
 import asyncio
 import contextlib
-import ctypes
 import marshal
 import os
 import socket
@@ -21,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.sandbox import cgroups
-from tasks.sandbox.execute import Ended, Program, Setting, Worker, WorkerLost, sweep
+from tasks.sandbox.execute import Ended, Program, Setting, Worker, WorkerLost, sweep, take_in_orphans
 from tasks.sandbox.judging import Judge, JudgeHost, readable
 
-SET_SUBREAPER = 36
 NICENESS = 10
 
 
@@ -223,7 +221,7 @@ def main() -> None:
     """Run as a process of its own: `sys.argv` ends in the control socket's descriptor; settings come over it."""
     control = socket.socket(fileno=int(sys.argv[-1]))
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    ctypes.CDLL(None).prctl(SET_SUBREAPER, 1, 0, 0, 0)
+    take_in_orphans()
     settings = marshal.loads(control.recv(1 << 16))
     control.setblocking(False)
     asyncio.run(serve(control, settings))

@@ -309,6 +309,18 @@ async def test_odd_habits_are_those_of_a_fresh_python(limits: Limits, tmp_path: 
         places.close()
 
 
+async def test_workers_of_another_process_than_a_grading_host_end_none_of_its_children(limits: Limits) -> None:
+    setting = Setting(*_setting(limits.isolation), tuple(python_runtime()))
+    places = Places(1, uids().stop - 8 if os.geteuid() == 0 else 0, None)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:  # noqa: ASYNC220 (it is watched, not waited for)
+        try:
+            with handed(marshal.dumps(("main.py", b"print(1)"), 2)) as source, handed(b"") as stdin:
+                ended = await places.run(setting, Program("main", NUMBERS, source, stdin))
+        finally:
+            places.close()
+        assert (ended.output, child.poll()) == (b"1\n", None)
+
+
 NUMBERS = {
     "cpu": 10.0, "wall": 60.0, "memory": 256 << 20, "output": 8 << 20, "processes": 32, "open_files": 256,
     "file": 64 << 20, "tmp": 64 << 20, "tmp_inodes": 4096, "address_space": 2 << 30, "keep_output": True,
