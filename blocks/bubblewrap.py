@@ -50,6 +50,8 @@ def bubblewrap_command(readable: Sequence[str]) -> list[str]:
     bound: list[str] = []
     for name in [*SYSTEM, *readable]:
         command += _bound_read_only(name, bound)
+    for packages in _site_packages():  # not of the runtime, and their start-up files cost every program
+        command += ["--tmpfs", packages, "--remount-ro", packages]
     command += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     command += ["--perms", "1777", "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"]
     return [*command, "--"]
@@ -80,6 +82,12 @@ def python_runtime() -> list[str]:
     base, library = Path(sys.base_prefix).resolve(), Path(os.__file__).resolve().parent
     shared = [str(path) for folder in ("lib", "lib64") for path in base.glob(f"{folder}/libpython*")]
     return [interpreter(), str(library), str(base / "lib64" / library.name), *shared]
+
+
+def _site_packages() -> list[str]:
+    """The folders of installed packages below what `python_runtime` and the system's libraries name."""
+    folders = [Path(os.__file__).resolve().parent / "site-packages", Path("/usr/lib/python3/dist-packages")]
+    return [str(folder) for folder in folders if folder.is_dir()]
 
 
 def _bound_read_only(name: str, bound: list[str]) -> list[str]:

@@ -33,7 +33,8 @@ class Sandbox(Block):
 
     Not covered under `process`, because it makes no namespaces: the list of the host's processes and the names of its
     files are in sight; sockets are refused by the system-call filter alone (all but those of AF_UNIX); disk space and
-    inodes are bounded for each file, not in sum. Without Landlock also: the host's files that everybody may read;
+    inodes are bounded for each file, not in sum. As an ordinary user the limit on processes is that of all programs
+    that run at the same time together. Without Landlock also: the host's files that everybody may read;
     and as an ordinary user the program runs as that user, whose other processes it may read (an API key in an
     environment) and signal, and whose files it may write.
     """

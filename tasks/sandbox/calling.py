@@ -7,7 +7,7 @@ Not covered: a program that computes no value but has the judge's time spent on 
 
 from __future__ import annotations
 
-import threading
+from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from tasks.sandbox.handles import Handle, Held, held_number, hold, is_handle, label_of, make_handle, number_of
@@ -51,7 +51,7 @@ class Program:
 
     def __init__(self, requests: int, replies: int, entry_point: str, report: Callable[..., None]) -> None:
         self._requests, self._replies, self._report = requests, replies, report
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._depth = 0
         self._handles: dict[int, Handle] = {}
         self._kinds: dict[object, Any] = {}

@@ -99,7 +99,7 @@ async def _session(host: Host, worker: Worker, work: tuple[Any, ...], limits: di
             program = Program("call", limits, payload, None, (requests, replied))
             running = asyncio.ensure_future(worker.run(program))
             try:
-                judge = await host.judges.fork((suite, asked, replies, reported, complaints))
+                judge = await host.judge((suite, asked, replies, reported, complaints))
             except BaseException:
                 running.cancel()
                 await asyncio.wait([running])
@@ -190,8 +190,8 @@ def _told(
             judged.append(Judged(*frame[1:]))
             seconds.append(moment - last)
             last = moment
-    if stopped is not None and stopped.outcome == "time_limit" and ended.cut in ("", "stopped"):
-        judged = judged[: max(0, len(judged) - 1)]  # the last one passed too late
+    if stopped is not None and judged and frames.frames[-1][0] == "end" and frames.frames[-2][1] != "gone":
+        judged.pop()  # the last one was judged too late
     loaded = any(frame[0] == "loaded" for frame in frames.frames)
     near = stopped is not None and stopped.outcome == "time_limit" and _near(ended)
     wall = time.monotonic() - began
@@ -226,8 +226,8 @@ def _stopped(frames: list[tuple[Any, ...]], ended: Ended, limits: dict[str, Any]
         return Judged(outcome, error=error, line=line)
     if "end" in reports:
         return None
-    if "answered" in reports:
-        return Judged("wrong_answer", error="what the program returned ends the process that compares it")
+    if "ready" in reports:
+        return Judged("wrong_answer", error="what the program sent ends the process that compares it")
     return Judged("harness_error", error=f"the judge ended early: {complaint}")
 
 

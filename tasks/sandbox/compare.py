@@ -41,6 +41,8 @@ def _same_line(got: str, wanted: str) -> bool:
 def _same_token(got: str, wanted: str) -> bool:
     if got == wanted:
         return True
+    if "_" in got:  # a number in Python's eyes alone
+        return False
     try:
         return Decimal(got) == Decimal(wanted)
     except InvalidOperation:

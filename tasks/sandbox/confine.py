@@ -32,9 +32,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-NEW_MOUNTS, NEW_IPC, NEW_PIDS, SHARED_MEMORY = 0x00020000, 0x08000000, 0x20000000, 0x00000100
+NEW_MOUNTS, NEW_IPC, NEW_PIDS = 0x00020000, 0x08000000, 0x20000000
+SHARED_MEMORY, SHARED_FILES = 0x00000100, 0x00000400
 NO_SUID, NO_DEVICES, NO_EXECUTION, BIND = 2, 4, 8, 4096
 SET_PARENT_DEATH_SIGNAL, SET_DUMPABLE, DROP_FROM_BOUNDING_SET, SET_SUBREAPER, SET_NO_NEW_PRIVILEGES = 1, 4, 24, 36, 38
+LIMITED = (
+    resource.RLIMIT_CPU,
+    resource.RLIMIT_AS,
+    resource.RLIMIT_NPROC,
+    resource.RLIMIT_NOFILE,
+    resource.RLIMIT_FSIZE,
+    resource.RLIMIT_CORE,
+    resource.RLIMIT_MSGQUEUE,
+)
+NEIGHBOURS = 7  # programs of the same user that may run at the same time
 STACK = 1 << 16
 OPEN_TO_ALL = ("/dev/shm", "/tmp", "/var/tmp")
 WAIT_FOR_CLONES = 0x40000000  # __WALL: also for children that announce their end by no signal
@@ -59,14 +70,12 @@ def keep(wanted: Sequence[int], open_files: int) -> list[int]:
 
     Returns the numbers of the others. High, so that the program's own begin at 3, as they do elsewhere.
     """
-    high = open_files - 2 * len(wanted)
-    moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, max(high, 64)) for descriptor in wanted]
     for place in range(3):
-        os.dup2(moved[place], place)
-    first = open_files - len(wanted) + 3
-    others = [os.dup2(descriptor, first + place, inheritable=False) for place, descriptor in enumerate(moved[3:])]
+        os.dup2(wanted[place], place)
+    first = max(open_files - len(wanted) + 3, 64)  # above all that the worker has open
+    others = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, first) for descriptor in wanted[3:]]
     os.closerange(3, first)
-    os.closerange(first + len(others), 1 << 20)
+    os.closerange(others[-1] + 1, 1 << 20)
     return others
 
 
@@ -76,6 +85,7 @@ class Confinement:
     needed: tuple[int, ...] = ()  # descriptors that `apply` works with, which a child keeps until then
 
     def __init__(self, settings: dict[str, Any]) -> None:
+        self._most = {what: resource.getrlimit(what)[1] for what in LIMITED}
         self.filter = seccomp.prepare(seccomp.program(allow_network=settings["isolation"] == "bubblewrap"))
 
     def tree(self) -> Tree:
@@ -89,17 +99,11 @@ class Confinement:
     def _limit(self, limits: dict[str, Any], others: int = 0) -> None:
         cpu = int(limits["cpu"] * 1.3) + 2
         address_space = limits["address_space"] or resource.RLIM_INFINITY
-        for what, soft, hard in (
-            (resource.RLIMIT_CPU, cpu, cpu + 1),
-            (resource.RLIMIT_AS, address_space, address_space),
-            (resource.RLIMIT_NPROC, limits["processes"] + others, limits["processes"] + others),
-            (resource.RLIMIT_NOFILE, limits["open_files"], limits["open_files"]),
-            (resource.RLIMIT_FSIZE, limits["file"], limits["file"]),
-            (resource.RLIMIT_CORE, 0, 0),
-            (resource.RLIMIT_MSGQUEUE, 0, 0),
-        ):
-            most = resource.getrlimit(what)[1]
-            if most != resource.RLIM_INFINITY:
+        processes = limits["processes"] + others
+        wanted = (cpu, address_space, processes, limits["open_files"], limits["file"], 0, 0)
+        for what, soft in zip(LIMITED, wanted, strict=True):
+            hard = soft + 1 if what == resource.RLIMIT_CPU else soft
+            if (most := self._most[what]) != resource.RLIM_INFINITY:
                 soft, hard = (most if each == resource.RLIM_INFINITY else min(each, most) for each in (soft, hard))
             resource.setrlimit(what, (soft, hard))
 
@@ -170,10 +174,11 @@ class _Namespaces(Confinement):
     def tree(self) -> Tree:
         """The namespace's first process is a clone that shares the worker's memory and only calls pause(2).
 
-        It ignores SIGCHLD, so the kernel reaps the orphans that come to it.
+        It ignores SIGCHLD, so the kernel reaps the orphans that come to it. It shares the worker's descriptors, too:
+        with copies of its own it would keep the program's input open, which then has no end.
         """
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        init = _clone(self._pause, self._top, NEW_PIDS | SHARED_MEMORY | signal.SIGCHLD, None)
+        init = _clone(self._pause, self._top, NEW_PIDS | SHARED_MEMORY | SHARED_FILES | signal.SIGCHLD, None)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         tree = _NamespaceTree(_checked(init), self.ours)
         try:
@@ -268,7 +273,8 @@ class _Descendants(Confinement):
             os.chown(tree.folder, uid, uid)
         os.chdir(tree.folder)
         os.environ["TMPDIR"] = tree.folder
-        self._limit(limits, 0 if uid else self._others[1])
+        # An ordinary user's programs are counted together: those that run beside this one need room as well.
+        self._limit(limits, 0 if uid else self._others[1] + NEIGHBOURS * limits["processes"])
         self._leave(uid)
         for rules in needed:
             landlock.restrict(rules)
@@ -329,23 +335,26 @@ def remove(path: str) -> None:
 
     Folders in a folder are moved beside it first: there is no path that is too long, and nothing that recurses.
     """
-    found = [path]
+    found = [] if _removed(path) else [path]
     for each in found:
         with contextlib.suppress(OSError):
-            if os.path.islink(each) or not os.path.isdir(each):
-                os.unlink(each)
-                continue
             os.chmod(each, 0o700)
             for inner in [f"{each}/{name}" for name in os.listdir(each)]:
-                with contextlib.suppress(OSError):
-                    if os.path.islink(inner) or not os.path.isdir(inner):
-                        os.unlink(inner)
-                        continue
-                    os.chmod(inner, 0o700)  # a folder that cannot be written cannot be moved
+                if not _removed(inner):
                     aside = f"{path}.{os.urandom(8).hex()}"
+                    os.chmod(inner, 0o700)  # a folder that cannot be written cannot be moved
                     os.rename(inner, aside)
                     found.append(aside)
             os.rmdir(each)
+
+
+def _removed(path: str) -> bool:
+    """Whether it was a file or an empty folder, which is gone."""
+    for attempt in (os.unlink, os.rmdir):
+        with contextlib.suppress(OSError):
+            attempt(path)
+            return True
+    return False
 
 
 def _cpu_seconds(pid: int) -> float:

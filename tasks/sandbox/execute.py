@@ -10,6 +10,7 @@ Not covered: a host that is killed (SIGKILL) leaves an empty folder and cgroup b
 
 import asyncio
 import contextlib
+import ctypes
 import marshal
 import os
 import select
@@ -27,7 +28,8 @@ from tasks.sandbox.confine import remove
 from tasks.sandbox.reader import read
 
 BOOT = """
-import marshal, os, sys, types
+import marshal, os, signal, sys, types
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def boot(bundle, control):
     settings, sources = marshal.loads(os.pread(bundle, os.fstat(bundle).st_size, 0))
     os.close(bundle)
@@ -46,6 +48,7 @@ FOLDER = "consort-"  # and the host's process id: the temporary folders of its w
 STARTING = 60.0
 GRACE = 10.0  # seconds beyond a program's wall limit after which its worker is given up
 PIECE = 1 << 18
+SET_SUBREAPER = 36
 
 
 class WorkerLost(Exception):
@@ -70,7 +73,8 @@ class Ended(NamedTuple):
     `broken` says why it never began, empty where it did. `status` is the main process's exit code, negative for a
     signal. `cut` is the limit that ended it ("cpu", "wall", "memory", "output"), "stopped" by the host, or empty.
     Seconds, bytes. `state` has a letter for each thing that was reached: R started, C does not compile, M the main
-    part of a Python program has ended. `waited`: seconds without a processor, where it ran out of wall time.
+    part of a Python program has ended, F it has failed. `waited`: seconds without a processor, where it ran
+    out of wall time.
     """
 
     broken: str
@@ -213,8 +217,8 @@ class Worker:
         answer = read(head)
         if type(answer) is not tuple or len(answer) != len(Ended._fields):
             raise ValueError("the worker's answer cannot be read")
-        pieces = [await loop.sock_recv(self.control, PIECE) for _ in range(answer[-1])]
-        return Ended._make((*answer[:-1], b"".join(pieces)))
+        said = [[await loop.sock_recv(self.control, PIECE) for _ in range(count)] for count in answer[-2:]]
+        return Ended._make((*answer[:-2], *map(b"".join, said)))
 
     def stop(self) -> None:
         """End the program that runs; `run` then returns."""
@@ -249,9 +253,16 @@ def sweep() -> None:
             remove(str(folder))
 
 
+def take_in_orphans() -> None:
+    """Make this process, which starts nothing but workers and judges, the one that ends what they leave behind."""
+    global _takes_in_orphans
+    ctypes.CDLL(None).prctl(SET_SUBREAPER, 1, 0, 0, 0)
+    _takes_in_orphans = True
+
+
 def _end_orphans() -> None:
-    """End what lost its worker and came to this process, which takes in orphans, instead."""
-    while True:
+    """End what lost its worker and came to this process instead; others than a grading host have children to keep."""
+    while _takes_in_orphans:
         orphans = _children() - _started
         if not orphans:
             return
@@ -274,6 +285,7 @@ def _children() -> set[int]:
 
 
 _started = set[int]()
+_takes_in_orphans = False
 
 
 def _process(pid: int) -> int | None:

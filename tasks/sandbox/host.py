@@ -11,20 +11,18 @@ Not covered: two hosts on one machine do not know of each other.
 
 import asyncio
 import contextlib
-import ctypes
 import marshal
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.sandbox import cgroups
-from tasks.sandbox.execute import Ended, Program, Setting, Worker, WorkerLost, sweep
-from tasks.sandbox.judging import JudgeHost, readable
+from tasks.sandbox.execute import Ended, Program, Setting, Worker, WorkerLost, sweep, take_in_orphans
+from tasks.sandbox.judging import Judge, JudgeHost, readable
 
-SET_SUBREAPER = 36
 NICENESS = 10
 
 
@@ -87,10 +85,11 @@ class Places:
                     self._idle.append(worker)
 
     async def _taken(self, setting: Setting) -> Worker:
-        for worker in reversed(self._idle):
-            if worker.setting == setting:
-                self._idle.remove(worker)
+        for worker in [idle for idle in reversed(self._idle) if idle.setting == setting]:
+            self._idle.remove(worker)
+            if worker.process.poll() is None:
                 return worker
+            self._close(worker)
         while self._idle and len(self._all) >= 2 * self.at_once:
             self._close(self._idle.pop(0))
         uid = self._uids.pop() if self._uids else 0
@@ -124,6 +123,17 @@ class Host:
             cgroups.sweep(self.group)
         self.places = Places(settings["at_once"], settings["first_uid"], self.group)
         self.judges = JudgeHost()
+
+    async def judge(self, descriptors: Sequence[int]) -> Judge:
+        """A judge; from a new process that forks them, where the last has ended. Raises OSError."""
+        asked = self.judges
+        try:
+            return await asked.fork(descriptors)
+        except OSError:
+            if self.judges is asked:
+                asked.close()
+                self.judges = JudgeHost()
+            return await self.judges.fork(descriptors)
 
     def close(self) -> None:
         self.places.close()
@@ -217,7 +227,7 @@ def main() -> None:
     """Run as a process of its own: `sys.argv` ends in the control socket's descriptor; settings come over it."""
     control = socket.socket(fileno=int(sys.argv[-1]))
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    ctypes.CDLL(None).prctl(SET_SUBREAPER, 1, 0, 0, 0)
+    take_in_orphans()
     settings = marshal.loads(control.recv(1 << 16))
     control.setblocking(False)
     asyncio.run(serve(control, settings))

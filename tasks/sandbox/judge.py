@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 HIDDEN, SAMPLE = "<hidden test>", "<test>"
 NICENESS = 5
 WARM = """
-    array bisect cmath collections contextlib copy datetime dataclasses decimal enum fractions functools hashlib heapq
-    io itertools json math numbers operator random re statistics string struct typing
+    array bisect cmath collections contextlib copy datetime decimal enum fractions functools heapq io itertools json
+    math operator re string struct typing
 """
 
 
@@ -47,6 +47,7 @@ def host(descriptor: int) -> None:
     The answer is the judge's process id, with a descriptor of the process.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
+    os.nice(NICENESS)
     for name in WARM.split():
         __import__(name)
     gc.collect()
@@ -86,7 +87,6 @@ def _begin(descriptors: list[int]) -> None:
     os.closerange(lowest, 1 << 16)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
-    os.nice(NICENESS)
     gc.enable()
     try:
         main(*given)
@@ -111,9 +111,10 @@ def main(work_file: int, requests: int, replies: int, results: int) -> None:
 def judge(work: Work, requests: int, replies: int, report: Report) -> None:
     """Judge a program that `tasks.sandbox.inside` serves: work is context, entry point, names, setup, tests.
 
-    Reports `("loaded",)` or `("refused", outcome, error, line)`, `("answered",)` when the program is first heard of
-    after that (or during it: `setup` may call it), `("test", outcome, source, call, got, expected, error, line)` for
-    each test, and at the end `("end",)`; `("broken", error)` where the test code itself does not load.
+    Reports `("ready",)` before it hears of the program, then `("loaded",)` or `("refused", outcome, error, line)`,
+    `("answered",)` when the program is first heard of after that (or during it: `setup` may call it), `("test",
+    outcome, source, call, got, expected, error, line)` for each test, and at the end `("end",)`; `("broken", error)`
+    where the test code itself does not load.
     """
     context, entry_point, names, setup, tests = work
     program = Program(requests, replies, entry_point, report)
@@ -125,6 +126,7 @@ def judge(work: Work, requests: int, replies: int, report: Report) -> None:
     except Exception as error:  # noqa: BLE001 (test code may raise anything)
         report("broken", f"{type(error).__name__}: {error}")
         return
+    report("ready")
     found, refused = program.load(names)
     if not refused[0]:
         for name, value in found.items():

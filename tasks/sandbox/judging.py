@@ -68,9 +68,20 @@ class JudgeHost:
 
         Raises OSError where no process can be started.
         """
+        asked = asyncio.ensure_future(self._fork(descriptors))
+        try:
+            return await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            # The answer is on its way: were it left, the next to ask would take it for its own.
+            await asyncio.wait([asked])
+            if asked.exception() is None:
+                await asked.result().end()
+            raise
+
+    async def _fork(self, descriptors: Sequence[int]) -> Judge:
         async with self._asking:
             socket.send_fds(self._channel, [b"judge"], list(descriptors))
-            await asyncio.shield(readable(self._channel.fileno()))
+            await readable(self._channel.fileno())
             said, ended, _, _ = socket.recv_fds(self._channel, 64, 1)
         if not ended:
             raise OSError(f"no judge can be started: {said.decode() or 'its host ended'}")

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMPILERS = ("/usr/bin", "/usr/include", "/usr/local/include")
-PUBLIC = re.compile(r"^\s*public\s+(?:(?:final|abstract|sealed)\s+)*(?:class|record|enum|interface)\s+(\w+)", re.M)
-PACKAGE = re.compile(r"^\s*package\s+([\w.]+)\s*;", re.M)
-MAIN = re.compile(r"\b(?:class|record|enum|interface)\s+(\w+)|\bvoid\s+main\s*\(")
+# Linear in any source: what is not closed goes to the end.
+NO_CODE = re.compile(
+    r"""//[^\n]*|/\*.*?(?:\*/|\Z)|"{3}(?:\\.|[^\\])*?(?:"{3}|\Z)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?""", re.S
+)
+WORDS = re.compile(r"[{};]|[\w.]+")
 
 
 class Language(NamedTuple):
@@ -56,16 +58,24 @@ class Language(NamedTuple):
 
 
 def _java_names(source: str) -> tuple[str, str]:
-    """A public class names its file; the class around the main method is the one to start."""
-    public, package = PUBLIC.search(source), PACKAGE.search(source)
-    around, found = "", ""
-    for match in MAIN.finditer(source):
-        if match[1]:
-            around = match[1]
-        elif around and not found:
-            found = around
-    started = found or (public[1] if public else "Main")
-    return f"{public[1] if public else started}.java", f"{package[1]}.{started}" if package else started
+    """A public class names its file; the class around the main method is the one to start. Inner ones are neither."""
+    depth, before, is_public = 0, "", False
+    package = around = public = started = ""
+    for word in WORDS.findall(NO_CODE.sub(" ", source)):
+        if word in "{};":
+            depth += {"{": 1, "}": -1, ";": 0}[word]
+            is_public = False
+        elif before == "package" and not depth:
+            package = f"{word}."
+        elif before in ("class", "record", "enum", "interface") and not depth:
+            around = word
+            public = word if is_public else public
+        elif (before, word, depth) == ("void", "main", 1):
+            started = started or around
+        is_public = is_public or word == "public"
+        before = word
+    started = started or public or "Main"
+    return f"{public or started}.java", f"{package}{started}"
 
 
 LANGUAGES = {
@@ -74,11 +84,11 @@ LANGUAGES = {
         Language("Python3", "py", (), "python3"),
         Language(
             "C", "c", ("gcc", "as", "ld"), "gcc libc6-dev",
-            build=(("gcc", "-O2", "-std=gnu17", "-o", "main", "{file}", "-lm", "-pthread"),),
+            build=(("gcc", "-O2", "-std=gnu17", "-fmax-errors=20", "-o", "main", "{file}", "-lm", "-pthread"),),
         ),
         Language(
             "C++", "cpp", ("g++", "as", "ld"), "g++",
-            build=(("g++", "-O2", "-std=gnu++20", "-o", "main", "{file}", "-pthread"),),
+            build=(("g++", "-O2", "-std=gnu++20", "-fmax-errors=20", "-o", "main", "{file}", "-pthread"),),
         ),
         Language(
             "Java", "java", ("javac", "java"), "default-jdk-headless",

@@ -1,7 +1,9 @@
 """Runs a whole program in a child forked from a warm Python, as a fresh `python3 path` would run it.
 
 Shipped as source, so it imports nothing of Consort and only what every Python has. The state that the
-interpreter is in when this module is imported is the one that programs find: import it first.
+interpreter is in when this module is imported is the one that programs find: import it first. The warm Python
+is started as `python3 -c CODE` without options, its descriptors 0, 1 and 2 being pipes; CODE should be small,
+because each child frees what was made of it.
 
 How: `run` raises a SystemExit that unwinds every Python frame of the warm process. The interpreter asks it
 for its `code`, and that answer calls the steps of the program's life one by one from C code. So there is no
@@ -12,17 +14,17 @@ start at `<module>`, warnings come from `sys:1`. The end of the interpreter is i
 Covered: the attributes of `__main__` and of `sys`; encodings and errors of the source; exit codes and
 signals; exceptions and hooks; threads, exit handlers, finalizers, buffers; processes that the program forks.
 Not covered, where it differs from a fresh Python:
-- `sys.flags` are the warm process's (start it without options), and `/proc/self/cmdline` is its own;
+- `sys.flags` are the warm process's, and `/proc/self/cmdline` is its own;
 - modules that the warm process imported are in `sys.modules`: a file of the same name does not shadow them,
-  and the exit handlers that they registered run after all of the program's;
+  and exit handlers that they registered run, after all of the program's (so it should not import logging);
 - `gc.get_objects()` lacks what was frozen, and after `gc.unfreeze()` collecting is slower;
 - CPython 3.11, which counts calls of C code, lets the main thread recurse one frame less;
-- daemon threads go on while finalizers run, and objects that nothing but the standard library or such a
-  thread refers to are then not finalized;
+- daemon threads go on while finalizers run; objects that nothing but the standard library or such a thread
+  refers to may be finalized later, when nobody hears them, or not at all;
 - trace and profile functions of the main thread are not called after the main code has ended;
 - `sys.excepthook` and what `threading._register_atexit` calls have one frame below their own;
 - audit hooks do not hear of uncaught exceptions, and C code that is to run at exit does not run;
-- exit handlers may start threads and processes, which CPython 3.12 refuses.
+- threads and processes may be started after the main code has ended, which CPython 3.12 refuses.
 """
 
 from __future__ import annotations
@@ -67,8 +69,9 @@ _EXIT, _KILL, _WRITE, _PROCESS = os._exit, os.kill, os.write, os.getpid
 
 
 def prepare() -> None:
-    """Make ready for programs what can be: to be called in the warm process after its imports, before
-    `gc.freeze()` and any fork. A page of memory that a child need not write to saves it 3 us.
+    """Make ready what can be: to be called in the warm process after its imports, before `gc.freeze()`.
+
+    Without it programs run as well. Each page of memory that a child need not write to saves it 3 us.
     """
     _prepared[:] = [_Program()]
 
@@ -79,7 +82,8 @@ def run(path: str, ready: Callable[[str], None]) -> NoReturn:
     To be called in the main thread of a forked child, whose descriptors 0, 1 and 2 are the program's, from
     code that the interpreter runs at its top level (`python3 -c`). It raises Start, which must reach that top.
     `ready` is told "compile_error", or "" right before the program's code starts and "main_done" when that
-    has ended and its output is flushed: threads, exit handlers and finalizers are still to come.
+    has ended (with an exit status, "main_failed") and its output is flushed: threads, exit handlers and
+    finalizers are still to come.
     """
     program, here = _prepared[0] if _prepared else _Program(), os.getcwd()
     absolute = os.path.abspath(path) if "/" in path else f"{here}/{path}"
@@ -103,7 +107,7 @@ def _compiled(path: str, ready: Callable[[str], None]) -> types.CodeType:
         if not has_cookie:
             source.decode()
         return compile(source, path, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as error:
+    except Exception as error:  # noqa: BLE001 (each is an error of the source, or a fresh Python says which)
         failure = error.with_traceback(None)
     ready("compile_error")
     if has_cookie or b"\0" in source or not isinstance(failure, SyntaxError):
@@ -116,6 +120,12 @@ def _compiled(path: str, ready: Callable[[str], None]) -> types.CodeType:
 
 class Start(SystemExit):
     """Unwinds the warm process's frames; asked for its `code` by the interpreter, it runs the program."""
+
+    def __str__(self) -> str:
+        """A step failed, which none should, and the interpreter prints this exception: go on with the next."""
+        while _tried(list, self)[1] is not None:
+            continue
+        return _EXIT(1)
 
 
 class _Raw:
@@ -141,7 +151,7 @@ class _Program:
         self.corrections = list(_corrections())
         self.status, self.interrupted = 0, False
         self.removed: list[weakref.ref[types.ModuleType]] = []
-        self.libc: Any = None
+        self.flush_of_c = _flush_of_c()
         self.streams = [weakref.ref(stream) for stream in (sys.stdin, sys.stdout, sys.stderr) if stream is not None]
         self.held: list[object] = []
         # BufferedWriter.close() calls flush(), which will be the program, catches what it raises and calls
@@ -209,7 +219,7 @@ class _Program:
             for name in ("__file__", "__cached__"):
                 namespace.pop(name, None)
         if _PROCESS() == self.process:
-            self.ready("main_done")
+            self.ready("main_failed" if self.status else "main_done")
 
     def wait_for_threads(self) -> None:
         threading: Any = _MODULES.get("threading")
@@ -242,8 +252,7 @@ class _Program:
 
         Modules of the warm process stay where they are, because to touch each of them takes 0.3 ms.
         """
-        if "ctypes" in _MODULES:
-            self.libc = getattr(_MODULES["ctypes"], "pythonapi", None)
+        self.flush_of_c = self.flush_of_c or _tried(_flush_of_c)[0]
         for name in _CLEARED:
             setattr(sys, name, None)
         for name in ("stdin", "stdout", "stderr"):
@@ -265,7 +274,7 @@ class _Program:
                 forget()
 
     def library_forgotten(self) -> None:
-        """What still keeps the program alive is the standard library's: let that go too, for 5 ms."""
+        """What still keeps the program alive is the standard library's: let that go too, which takes some ms."""
         if self.loader() is not None and len(_THREADS()) == 1:
             self.removed[:0] = [weakref.ref(module) for module in self.kept.values() if not _is_own(module)]
             _MODULES.clear()
@@ -289,13 +298,19 @@ class _Program:
 
     def leave(self) -> None:
         _flush_all(self.held)
-        if self.libc is not None:
-            self.libc.fflush(None)
+        if self.flush_of_c is not None:
+            _tried(self.flush_of_c, None)
         if self.interrupted:
             _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
             _KILL(_PROCESS(), _signal.SIGINT)
             self.status = 130
         _EXIT(self.status)
+
+
+def _flush_of_c() -> Callable[[None], object] | None:
+    """The C library's own buffers are flushed at exit: who has ctypes may have written to them."""
+    ctypes: Any = _MODULES.get("ctypes")
+    return None if ctypes is None else ctypes.pythonapi.fflush
 
 
 def _is_own(module: types.ModuleType) -> bool:
@@ -394,7 +409,7 @@ def _tried(call: Callable[..., Any], *arguments: object) -> tuple[Any, BaseExcep
     try:
         return call(*arguments), None
     except BaseException as error:  # noqa: BLE001 (a program may raise anything)
-        return None, error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+        return None, BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)
 
 
 def _no_import(name: str, *_: object, **__: object) -> NoReturn:

@@ -131,7 +131,7 @@ async def _ran(
 
 def near(ended: Ended, limits: dict[str, Any]) -> bool:
     """Whether a time limit was passed by so little, or with so much waiting, that the machine's load may be why."""
-    if ended.cut == "wall" and "M" not in ended.state:
+    if ended.cut == "wall" and not {"M", "F"} & set(ended.state):
         return ended.waited >= NEAR * ended.wall
     return not ended.cut and ended.cpu > limits["cpu"]
 
@@ -142,6 +142,8 @@ def _judged(ended: Ended, printed: str, expected: str | None, limits: dict[str, 
         return "harness_error", f"the isolated process did not start: {ended.broken}", 0
     complaint = ended.error.decode("utf-8", "replace").rstrip()
     waits = ended.cut == "wall" and "M" in ended.state  # for a thread that outlives the program: its output stands
+    if ended.cut == "wall" and "F" in ended.state:
+        return "runtime_error", complaint[-2000:], 0
     if (ended.cut and not waits) or ended.cpu > limits["cpu"]:
         return *beyond(ended.cut, limits), 0
     if "C" in ended.state:

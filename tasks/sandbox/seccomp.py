@@ -6,8 +6,9 @@ Covered: mounts and other roots; new namespaces and joining others; ptrace and t
 processes; memory that no limit of a process counts (keyrings, memfd, SysV and POSIX message queues, SysV
 shared memory and semaphores); interfaces with a long record of kernel bugs (io_uring, bpf, perf,
 userfaultfd, modules, kexec); clocks, host name, swap, quotas, the kernel's log; typing into a terminal;
-sockets other than Unix ones and, where the network is allowed, IPv4 and IPv6. Calls by another table of
-numbers (32-bit, x32) end the program by SIGSYS. A call that is newer than the tables answers ENOSYS.
+the limits of other processes; sockets other than Unix ones and, where the network is allowed, IPv4 and
+IPv6. Calls by another table of numbers (32-bit, x32) end the program by SIGSYS. A call that is newer than
+the tables answers ENOSYS.
 Not covered: machines other than 64-bit x86 and ARM (there is no filter there); paths, Unix sockets by
 name, and what descriptors that are open already may do; everything that a number and plain arguments do
 not tell.
@@ -57,7 +58,7 @@ ABSENT: dict[str, tuple[int, int | None]] = {
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
 }  # fmt: skip
 # Judged by an argument.
-CLONE, IOCTL, SOCKET, SOCKETPAIR = (56, 220), (16, 29), (41, 198), (53, 199)
+CLONE, IOCTL, SOCKET, SOCKETPAIR, PRLIMIT = (56, 220), (16, 29), (41, 198), (53, 199), (302, 261)
 NEWEST = 469  # file_setattr, Linux 6.17: later numbers are the same on all machines, and unknown here
 
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
@@ -82,7 +83,7 @@ def program(allow_network: bool, machine: str | None = None) -> bytes:
 
     Empty where there are no tables: on other machines, and for a 32-bit Python.
     The kernel (5.11 and later) remembers of each number whether it is allowed whatever its arguments are,
-    so that there only `clone`, `ioctl` and the making of sockets run through the filter.
+    so that there only `clone`, `ioctl`, `prlimit64` and the making of sockets run through the filter.
     """
     known = _MACHINES.get(machine or os.uname().machine)
     if known is None or struct.calcsize("P") != 8:
@@ -98,6 +99,8 @@ def program(allow_network: bool, machine: str | None = None) -> bytes:
     answers[CLONE[column]] = _put(code, _LOAD, _FIRST)
     _put(code, _EQUAL, _TIOCSTI, refused, _put(code, _EQUAL, _TIOCLINUX, refused, allowed))
     answers[IOCTL[column]] = _put(code, _LOAD, _SECOND)
+    _put(code, _EQUAL, 0, allowed, refused)  # its own limits, and of no process by its number
+    answers[PRLIMIT[column]] = _put(code, _LOAD, _FIRST)
     _put(code, _EQUAL, _AF_UNIX, allowed, refused)
     answers[SOCKETPAIR[column]] = answers[SOCKET[column]] = _put(code, _LOAD, _FIRST)
     if allow_network:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import marshal
+import mmap
 import os
 import resource
 import select
@@ -40,9 +41,10 @@ CHUNK = 1 << 17
 STDIN_AT_ONCE = 1 << 16
 NO_RANDOM_ADDRESSES = 0x0040000  # ADDR_NO_RANDOMIZE of personality(2)
 
+# Not threading and random: each makes a fork a tenth of a millisecond or three dearer for every program.
 WARM = """
-    abc array bisect cmath collections contextlib copy datetime decimal enum fractions functools hashlib heapq io
-    itertools json math operator random re string struct time traceback typing types linecache warnings
+    abc array bisect cmath collections contextlib copy datetime decimal enum fractions functools heapq io
+    itertools json math operator re string struct time traceback typing types linecache warnings
 """
 
 
@@ -51,7 +53,7 @@ def serve(control: int, settings: dict[str, Any]) -> NoReturn:
 
     A message is marshalled `(kind, limits, uid)`, with descriptors: the payload, the input (or none), and for
     `call` the pipes to the judge. Any other message stops the program that runs. The answer is a marshalled tuple
-    (see `tasks.sandbox.execute.Ended`), followed by the output in pieces.
+    (see `tasks.sandbox.execute.Ended`) that ends in the numbers of pieces that follow: standard error, output.
     """
     channel = socket.socket(fileno=control)
     for name in WARM.split():
@@ -70,10 +72,41 @@ def serve(control: int, settings: dict[str, Any]) -> NoReturn:
             os._exit(0)
         if not descriptors:
             continue  # a stop that crossed the answer
-        answer, pieces = _Program(channel, confinement, marshal.loads(message), descriptors).run()
-        channel.send(marshal.dumps((*answer, len(pieces)), 2))
-        for piece in pieces:
-            channel.send(piece)
+        _run(channel, confinement, marshal.loads(message), descriptors)
+
+
+def _run(channel: socket.socket, confinement: Confinement, asked: tuple[Any, ...], descriptors: list[int]) -> None:
+    program = _Program(channel, confinement, asked, descriptors)
+    answer = program.run()
+    complaint, output = program.error.pieces(TAIL), program.output.pieces(program.limits["output"])
+    channel.send(marshal.dumps((*answer, len(complaint), len(output)), 2))
+    for piece in (*complaint, *output):
+        channel.send(piece)
+
+
+class _Kept:
+    """What a program says, where no program that is forked later finds it.
+
+    None may be there when a program is forked: it would end with this process's frames and unmap what is another's.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.size = 0  # of all that was said; no more than `most` is kept
+        self.most = most
+        self._memory = mmap.mmap(-1, most + CHUNK)
+        self._memory.madvise(mmap.MADV_DONTFORK)
+        self._view = memoryview(self._memory)
+
+    def read(self, descriptor: int) -> int:
+        place = min(self.size, self.most)
+        count = os.readv(descriptor, [self._view[place : place + CHUNK]])
+        self.size += count
+        return count
+
+    def pieces(self, most: int) -> list[memoryview]:
+        """The last of it; the first where there is more than was kept."""
+        end = min(self.size, self.most)
+        return [self._view[place : min(place + CHUNK, end)] for place in range(max(0, end - most), end, CHUNK)]
 
 
 class _Program:
@@ -86,12 +119,11 @@ class _Program:
         self.kind, self.limits, self.uid = asked
         self.cut = ""
         self.cpu = self.memory = self.waited = 0.0
-        self.output: list[bytes] = []
-        self.error = b""
-        self.printed = self.complained = 0
+        self.output: _Kept
+        self.error: _Kept
 
-    def run(self) -> tuple[tuple[Any, ...], list[bytes]]:
-        """Run it; the answer, and its output in pieces."""
+    def run(self) -> tuple[Any, ...]:
+        """Run it; the answer, without what it said."""
         self.began = time.monotonic()
         (self.stdin_end, feeding), (out, out_end), (err, err_end) = (os.pipe() for _ in range(3))
         # Not a pipe, which a program of the same uid could open by its name in /proc and empty.
@@ -110,15 +142,17 @@ class _Program:
             self._become(tree)  # a program may unwind all frames: there must be no `finally` around this
         for end in (self.stdin_end, out_end, err_end, self.telling, *self.given):
             os.close(end)
+        most = self.limits["output"]
+        self.output, self.error = _Kept(most if self.limits["keep_output"] else 0), _Kept(most)
         try:
             if tree is None:
-                return (broken, 0, "", 0.0, 0.0, 0, "", 0.0, b""), []
+                return broken, 0, "", 0.0, 0.0, 0, "", 0.0
             self._follow(tree, out, err)
             status, usage = tree.end()
             self._drain(out, err)
-            return self._answer(status, usage, os.read(told, 4096)), self._pieces()
+            return self._answer(status, usage, os.read(told, 4096))
         finally:
-            for end in (out, err, told, *([self.feeding] if self.feeding is not None else [])):
+            for end in (out, err, told, *([self.feeding, self.held] if self.feeding is not None else [])):
                 os.close(end)
 
     def _become(self, tree: Any) -> NoReturn:
@@ -148,25 +182,28 @@ class _Program:
             self.source = -1
         self.offset, self.size = 0, os.fstat(self.source).st_size if self.source >= 0 else 0
         assert self.feeding is not None
-        if self.size > STDIN_AT_ONCE:
-            os.set_blocking(self.feeding, False)
-            self.source = os.dup(self.source)
-        self._write_some()
+        self.held = -1
+        if self._write_some():
+            self.source = self.held = os.dup(self.source)
 
     def _write_some(self) -> bool:
-        """One write; True while there is more to come."""
+        """As much as fits, past the memory of this process, of which programs get copies; True where more is to come.
+
+        Never wait: an ordinary user who has many pipes gets small ones.
+        """
         assert self.feeding is not None
         try:
             while self.offset < self.size:
-                self.offset += os.write(self.feeding, os.pread(self.source, STDIN_AT_ONCE, self.offset))
+                source, offset = self.source, self.offset
+                self.offset += os.splice(source, self.feeding, STDIN_AT_ONCE, offset, flags=os.SPLICE_F_NONBLOCK)
         except BlockingIOError:
             return True
         except BrokenPipeError:
             pass
         os.close(self.feeding)
         self.feeding = None
-        if self.size > STDIN_AT_ONCE:
-            os.close(self.source)
+        if self.held >= 0:
+            os.close(self.held)
         return False
 
     def _follow(self, tree: Any, out: int, err: int) -> None:
@@ -202,28 +239,22 @@ class _Program:
 
     def _read(self, descriptor: int, is_output: bool) -> bool:
         """One read; False at the end of the pipe."""
+        kept = self.output if is_output else self.error
         try:
-            part = os.read(descriptor, CHUNK)
+            count = kept.read(descriptor)
         except BlockingIOError:
             return True
-        if is_output:
-            self.printed += len(part)
-            if self.limits["keep_output"]:
-                self.output.append(part)
-        else:
-            self.complained += len(part)
-            self.error = (self.error + part)[-TAIL:]
-        if max(self.printed, self.complained) > self.limits["output"]:
+        if kept.size > self.limits["output"]:
             self.cut = self.cut or "output"
-        return bool(part)
+        return count > 0
 
     def _drain(self, out: int, err: int) -> None:
         """What lies in the pipes: every writer has ended."""
         for descriptor in (out, err):
             os.set_blocking(descriptor, False)
             for _ in range(1 + (1 << 20) // CHUNK):  # no pipe of an ordinary user's holds more
-                before = self.printed + self.complained
-                if not self._read(descriptor, descriptor == out) or before == self.printed + self.complained:
+                before = self.output.size + self.error.size
+                if not self._read(descriptor, descriptor == out) or before == self.output.size + self.error.size:
                     break
 
     def _measure(self, tree: Any, wall: float) -> None:
@@ -245,11 +276,7 @@ class _Program:
             broken = ""  # stopped before it began
         state = told[:64].decode("ascii", "replace")
         wall = time.monotonic() - self.began
-        return broken, status, self.cut, cpu, wall, int(peak), state, self.waited, self.error
-
-    def _pieces(self) -> list[bytes]:
-        whole = b"".join(self.output)[: self.limits["output"]]
-        return [whole[place : place + CHUNK] for place in range(0, len(whole), CHUNK)]
+        return broken, status, self.cut, cpu, wall, int(peak), state, self.waited
 
 
 def _call(what: Any, pipes: list[int], telling: int) -> NoReturn:
@@ -264,7 +291,12 @@ def _call(what: Any, pipes: list[int], telling: int) -> NoReturn:
 def _main(what: Any, pipes: list[int], telling: int) -> NoReturn:
     name, source = what
     _write_files([(name, 0o644, source)])
-    letters, write, refused = {"": b"R", "compile_error": b"C", "main_done": b"M"}, os.write, OSError
+    os.write(telling, b"R")  # to be compiled is the program's own doing
+    letters, write, refused = (
+        {"": b"R", "compile_error": b"C", "main_done": b"M", "main_failed": b"F"},
+        os.write,
+        OSError,
+    )
 
     def ready(state: str) -> None:
         try:

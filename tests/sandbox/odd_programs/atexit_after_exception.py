@@ -1,0 +1,5 @@
+import atexit
+
+atexit.register(print, "after the exception")
+print("before")
+raise LookupError("not here")

@@ -1,0 +1,9 @@
+import atexit
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+atexit.register(interrupt)
+print("main")

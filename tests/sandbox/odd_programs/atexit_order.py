@@ -1,0 +1,5 @@
+import atexit
+
+for number in range(3):
+    atexit.register(print, "callback", number)
+print("main")

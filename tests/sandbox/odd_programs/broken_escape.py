@@ -1,0 +1,1 @@
+text = "\N{no such character}"

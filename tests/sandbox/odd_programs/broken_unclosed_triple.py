@@ -1,0 +1,2 @@
+text = """no end
+print(text)

@@ -1,0 +1,10 @@
+async def work():
+    print("never")
+
+
+def drop():
+    work()
+
+
+drop()
+print("end")

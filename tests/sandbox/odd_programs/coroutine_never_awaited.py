@@ -1,0 +1,6 @@
+async def work():
+    print("never")
+
+
+coroutine = work()
+print("end")

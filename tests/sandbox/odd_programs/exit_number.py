@@ -1,0 +1,4 @@
+import sys
+
+print("number")
+sys.exit(17)

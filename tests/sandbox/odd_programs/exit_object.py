@@ -1,0 +1,6 @@
+class Reason:
+    def __str__(self):
+        return "a reason of its own"
+
+
+raise SystemExit(Reason())

@@ -1,0 +1,4 @@
+import sys
+
+sys.stderr = object()
+sys.exit("nobody hears me?")

@@ -1,0 +1,8 @@
+import faulthandler
+
+
+def inner():
+    faulthandler.dump_traceback()
+
+
+inner()

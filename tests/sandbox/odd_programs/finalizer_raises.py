@@ -1,0 +1,7 @@
+class Thing:
+    def __del__(self):
+        print("deleted")
+        raise ValueError("in a finalizer")
+
+
+thing = Thing()

@@ -1,0 +1,2 @@
+words = {"apple", "banana", "cherry", "date", "elderberry"}
+print(list(words), hash("text"), sorted(words, key=hash))

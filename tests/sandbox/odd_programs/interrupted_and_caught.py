@@ -1,0 +1,8 @@
+import os
+import signal
+
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+except KeyboardInterrupt:
+    print("caught")

@@ -1,0 +1,5 @@
+import atexit
+
+atexit.register(print, "callback")
+print("before")
+raise KeyboardInterrupt("by hand")

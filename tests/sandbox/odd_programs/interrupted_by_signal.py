@@ -1,0 +1,7 @@
+import os
+import signal
+
+print("before")
+os.kill(os.getpid(), signal.SIGINT)
+signal.pause()
+print("never")

@@ -1,0 +1,4 @@
+import logging
+
+logging.warning("root warns")
+logging.getLogger("other").error("other errs")

@@ -1,0 +1,3 @@
+"""The documentation of the program."""
+
+print(__doc__)

@@ -1,0 +1,4 @@
+import sys
+
+sys.modules.clear()
+print("cleared")

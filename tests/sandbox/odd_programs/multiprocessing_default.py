@@ -1,0 +1,10 @@
+import multiprocessing
+
+
+def square(number):
+    return number * number
+
+
+if __name__ == "__main__":
+    with multiprocessing.Pool(2) as pool:
+        print(pool.map(square, range(5)))

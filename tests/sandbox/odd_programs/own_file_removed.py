@@ -1,0 +1,9 @@
+import os
+
+
+def fails():
+    raise ValueError("without a source line")
+
+
+os.remove(__file__)
+fails()

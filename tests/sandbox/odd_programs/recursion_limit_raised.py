@@ -1,0 +1,11 @@
+import sys
+
+print(sys.getrecursionlimit())
+sys.setrecursionlimit(50_000)
+
+
+def depth(number):
+    return number if number == 0 else 1 + depth(number - 1)
+
+
+print(depth(40_000))

@@ -1,0 +1,2 @@
+print(exit, quit)
+print(callable(copyright), callable(credits), callable(license), type(help).__name__)

@@ -1,0 +1,5 @@
+text = """one
+two"""
+print(repr(text))
+if True:
+    print("crlf")

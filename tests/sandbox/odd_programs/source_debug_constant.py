@@ -1,0 +1,2 @@
+print(__debug__)
+assert not __debug__, "assertions are on"

@@ -1,0 +1,4 @@
+import sys
+
+sys.stderr.close()
+print("output all the same")

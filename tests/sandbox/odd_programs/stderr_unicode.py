@@ -1,0 +1,3 @@
+import sys
+
+print("grün ∞ \udcff", file=sys.stderr)

@@ -1,0 +1,3 @@
+import sys
+
+print(repr(input()), repr(sys.stdin.read()))

@@ -1,0 +1,3 @@
+name = input()
+number = int(input("a number? "))
+print(name, number)

@@ -1,0 +1,4 @@
+import sys
+
+first = next(sys.stdin)
+print(repr(first), sys.stdin.readlines())

@@ -1,0 +1,6 @@
+import os
+
+data = b""
+while part := os.read(0, 3):
+    data += part
+print(data)

@@ -1,0 +1,4 @@
+import os
+
+print("not flushed")
+os.close(1)

@@ -1,0 +1,4 @@
+import sys
+
+print("written before")
+sys.stdout.detach()

@@ -1,0 +1,4 @@
+import sys
+
+sys.stdout = open(1, "w")
+print("through a new file")

@@ -1,0 +1,1 @@
+print("grün ∞ 🐍 \N{BULLET}")

@@ -1,0 +1,11 @@
+import sys
+import threading
+
+
+def work():
+    threading.main_thread().join()
+    print("thread ends last")
+
+
+threading.Thread(target=work).start()
+sys.exit(3)

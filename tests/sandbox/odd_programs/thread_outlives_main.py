@@ -1,0 +1,10 @@
+import threading
+
+
+def work():
+    threading.main_thread().join()
+    print("thread ends last")
+
+
+threading.Thread(target=work).start()
+print("main ends")

@@ -1,0 +1,5 @@
+class Odd(Exception):
+    __module__ = "somewhere.else"
+
+
+raise Odd("from afar")

@@ -1,0 +1,4 @@
+import warnings
+
+warnings.warn("mind the gap")
+print("end")
