@@ -30,7 +30,7 @@ class Limits(Record):
     output_kb: int = Field(default=1024, ge=1, le=LARGEST_KB)
     processes: int = Field(default=64, ge=1)
     open_files: int = Field(default=256, ge=16)
-    file_mb: int = Field(default=64, ge=0)
+    file_mb: int = Field(default=64, ge=1)
     tmp_mb: int = Field(default=128, ge=1)
     tmp_inodes: int = Field(default=16_384, ge=16)
     time_by_problem: bool = True

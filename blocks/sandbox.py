@@ -29,14 +29,16 @@ class Sandbox(Block):
     outside can be neither read nor signalled.
 
     Not covered: a hole in the kernel is a way out. Where no memory cgroup can be had, memory is looked at from time
-    to time, and what grows faster may overshoot for a moment.
+    to time, and what grows faster may overshoot for a moment; buffers of pipes and sockets do not count. A neighbour
+    that the scheduler prefers (a nice value below 10, a session of more weight) takes wall time from a program.
 
     Not covered under `process`, because it makes no namespaces: the list of the host's processes and the names of its
     files are in sight; sockets are refused by the system-call filter alone (all but those of AF_UNIX); disk space and
     inodes are bounded for each file, not in sum. As an ordinary user the limit on processes is that of all programs
-    that run at the same time together. Without Landlock also: the host's files that everybody may read;
-    and as an ordinary user the program runs as that user, whose other processes it may read (an API key in an
-    environment) and signal, and whose files it may write.
+    that run at the same time together, and the program may change the mode and the times of that user's files and
+    connect to Unix sockets by their path. Without a memory cgroup /dev/shm is not counted as memory. Without Landlock
+    also: the host's files that everybody may read; and as an ordinary user the program runs as that user, whose other
+    processes it may read (an API key in an environment) and signal, and whose files it may write.
     """
 
     _block_type_name = "Sandbox"
@@ -60,7 +62,7 @@ class Sandbox(Block):
     output_kb: int = Field(default=1024, ge=1, le=LARGEST_KB, description="What a program may print, in KiB.")
     processes: int = Field(default=64, ge=1, description="Processes and threads at one time.")
     open_files: int = Field(default=256, ge=16, description="Open files of one process.")
-    file_mb: int = Field(default=64, ge=0, description="Size of one file, in MiB.")
+    file_mb: int = Field(default=64, ge=1, description="Size of one file, in MiB.")
     tmp_mb: int = Field(default=128, ge=1, description="Size of the private /tmp, in MiB (bubblewrap only).")
     tmp_inodes: int = Field(default=16_384, ge=16, description="Files in the private /tmp (bubblewrap only).")
     time_by_problem: bool = Field(default=True, description="A problem's own time limit goes before cpu_seconds.")

@@ -22,6 +22,7 @@ from tasks.attempts import Work, attempt
 from tasks.background import beside
 from tasks.models.rotation import SWITCHES, goes_on_elsewhere
 from tasks.records import Attempt, Problem
+from tasks.reporting.live import Usage
 from tasks.reporting.progress import Bar
 from tasks.runs import OpenRun
 from tasks.session import Around
@@ -74,8 +75,9 @@ async def attempt_missing(
     """Attempt those (problem, sample) that are not finished yet, with a progress bar; return what failed."""
     done = finished(run)
     todo = [(problem, sample) for problem, sample in items if run.result_key(problem.id, sample) not in done]
+    quiet, status = job.options.verbose == 0, Usage(run).text
     with Bar(
-        job.options.flow, len(items), len(items) - len(todo), console=console, quiet=job.options.verbose == 0
+        job.options.flow, len(items), len(items) - len(todo), console=console, quiet=quiet, status=status
     ) as bar:
         return await attempt_all(run, todo, work, bar.item)
 

@@ -224,4 +224,4 @@ async def test_preparing_scales_the_limits_and_says_what_cannot_be_run(limits: L
     prepared = await prepare(limits)
     assert prepared.scale >= 1 and prepared.cpu_seconds == pytest.approx(limits.cpu_seconds * prepared.scale)
     with pytest.raises(UsageError, match="cannot run a program"):
-        await prepare(limits.model_copy(update={"memory_mb": 1, "file_mb": 0}))
+        await prepare(limits.model_copy(update={"memory_mb": 1, "file_mb": 1}))

@@ -25,7 +25,9 @@ class Usage:
         run.tell = tell
 
     def text(self) -> str:
-        """Return the words, as they are now."""
+        """Return the words, as they are now; none where no model is asked."""
+        if not self._run.models:
+            return ""
         cost = "cost unknown" if self._cost is None else f"{self._cost:.4f} {self._currency}"
         return ", ".join([*self._models(), f"{self._tokens:,} tokens", cost])
 

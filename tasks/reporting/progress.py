@@ -92,4 +92,5 @@ class _Live(Progress):
         yield from super().get_renderables()
         if self._status is not None:
             left = sum(int((task.total or 0) - task.completed) for task in self.tasks)
-            yield Text(f"  {left} left, {self._status()}", no_wrap=True, overflow="ellipsis")
+            said = ", ".join(filter(None, [f"{left} left", self._status()]))
+            yield Text(f"  {said}", no_wrap=True, overflow="ellipsis")
