@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import shutil
 import signal
 import socket
 import struct
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tasks.sandbox import seccomp
+from tasks.sandbox.languages import located
 
 ALLOW, EPERM, ENOSYS, KILL = 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS, 0x80000000
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -309,7 +309,7 @@ LANGUAGES: dict[str, tuple[str, str, list[list[str]]]] = {
 @here_only
 @pytest.mark.parametrize("tool", LANGUAGES)
 def test_other_languages_go_on_working(tool: str, tmp_path: Path) -> None:
-    if shutil.which(tool) is None:
+    if located(tool) is None:
         pytest.skip(f"{tool} is not on this machine")
     name, source, commands = LANGUAGES[tool]
     (tmp_path / name).write_text(source)
