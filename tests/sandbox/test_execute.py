@@ -404,7 +404,7 @@ NEAR = {
 @pytest.mark.parametrize("name", NEAR)
 def test_what_is_near_a_time_limit_is_looked_at_once_more(name: str) -> None:
     ended = Ended(**{**USUAL, **NEAR[name].ended})
-    assert programs._near(ended, {"cpu": 1.0}) == NEAR[name].whole
+    assert programs.near(ended, {"cpu": 1.0}) == NEAR[name].whole
     if ended.cut and "M" not in ended.state:  # functions have no main part, and a limit is asked about alone
         assert calls._near(ended) == NEAR[name].whole
 

@@ -11,13 +11,13 @@ import pytest
 
 from blocks.bubblewrap import python_runtime
 from blocks.limits import Limits
-from tasks.grading import _setting, grade
+from tasks.grading import grade, setting_of
 from tasks.records import Pair, Problem, Suite, Verdict
 from tasks.sandbox import languages
 from tasks.sandbox.compare import first_difference, same_output
 from tasks.sandbox.execute import Ended, Program, Setting, handed
 from tasks.sandbox.host import Places
-from tasks.sandbox.programs import _near
+from tasks.sandbox.programs import near
 from tasks.sandbox.uids import uids
 
 ODD = sorted((Path(__file__).parent / "odd_programs").glob("*.py"))
@@ -280,15 +280,15 @@ def test_another_output(printed: str, expected: str, line: int) -> None:
 def test_a_verdict_near_its_limit_is_looked_at_again() -> None:
     limits = {"cpu": 1.0}
     ended = Ended("", 0, "", 0.5, 0.6, 0, "RM", 0.0, b"", b"")
-    assert not _near(ended, limits)
-    assert _near(ended._replace(cpu=1.1), limits)
-    assert not _near(ended._replace(cut="cpu", cpu=1.2), limits)
-    assert not _near(ended._replace(cut="wall", wall=3.0, state="R"), limits)
-    assert _near(ended._replace(cut="wall", wall=3.0, waited=1.0, state="R"), limits)
+    assert not near(ended, limits)
+    assert near(ended._replace(cpu=1.1), limits)
+    assert not near(ended._replace(cut="cpu", cpu=1.2), limits)
+    assert not near(ended._replace(cut="wall", wall=3.0, state="R"), limits)
+    assert near(ended._replace(cut="wall", wall=3.0, waited=1.0, state="R"), limits)
 
 
 async def test_odd_habits_are_those_of_a_fresh_python(limits: Limits, tmp_path: Path) -> None:
-    setting, at_once = Setting(*_setting(limits.isolation), tuple(python_runtime())), asyncio.Semaphore(2)
+    setting, at_once = Setting(*setting_of(limits.isolation), tuple(python_runtime())), asyncio.Semaphore(2)
     places = Places(2, uids().stop - 8 if os.geteuid() == 0 else 0, None)
 
     async def difference(path: Path) -> str:
@@ -310,7 +310,7 @@ async def test_odd_habits_are_those_of_a_fresh_python(limits: Limits, tmp_path: 
 
 
 async def test_workers_of_another_process_than_a_grading_host_end_none_of_its_children(limits: Limits) -> None:
-    setting = Setting(*_setting(limits.isolation), tuple(python_runtime()))
+    setting = Setting(*setting_of(limits.isolation), tuple(python_runtime()))
     places = Places(1, uids().stop - 8 if os.geteuid() == 0 else 0, None)
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:  # noqa: ASYNC220 (it is watched, not waited for)
         try:
