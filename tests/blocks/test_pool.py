@@ -233,10 +233,10 @@ async def test_show_reset_and_use(prefect: None, flow: Run, tmp_path: Path):
     rows = [
         [cell.strip() for cell in line.strip("│").split("│")] for line in shown.stdout.splitlines() if "│" in line
     ]
-    assert rows[0][0] == "shown-a"
-    assert rows[0][1].startswith("spent until")
+    assert rows[0][:2] == ["shown-a", "a"]
+    assert rows[0][2].startswith("spent until")
     assert rows[0][-3:] == ["spent it", "0", "0"]
-    assert ["shown-b", "fit", "", "0", "0"] in rows
+    assert ["shown-b", "b", "fit", "", "0", "0"] in rows
     used = flow("-m", "blocks.pool", "use", "shown", "shown-b")
     assert "begins with shown-b" in used.stdout
     assert (await resolve("shown")).rotation.order == ["shown-b", "shown-a"]  # type: ignore[union-attr]

@@ -18,7 +18,19 @@ import pytest
 
 from blocks.database import TABLES, StoreLocked, connect, ingest, load_run
 from blocks.migrations import MIGRATIONS
-from blocks.records import AttemptRow, CallRow, ExecutionRow, Message, ModelEventRow, ProgramRow, Row, RunRow, TestRow
+from blocks.records import (
+    AttemptRow,
+    CallRow,
+    ExecutionRow,
+    Message,
+    ModelEventRow,
+    ProgramRow,
+    Row,
+    RunRow,
+    TestFileRow,
+    TestInputRow,
+    TestRow,
+)
 from blocks.spool import SEGMENT_BYTES, Spool, read_line, read_lines, spool_folder, store_file
 
 CHECKOUT = Path(__file__).parents[2]
@@ -152,6 +164,42 @@ ONE_OF_EACH: tuple[Row, ...] = (
         next="small",
         happened_at=NOON,
     ),
+    TestInputRow(
+        run_id="run",
+        problem_id="p",
+        sample=0,
+        source="5f",
+        number=3,
+        round=1,
+        outcome="accepted",
+        doubtful=False,
+        input=TEXT,
+        output=TEXT,
+        detail="",
+        cpu_seconds=0.25,
+        wall_seconds=0.5,
+        peak_memory=1.5,
+        isolation="bubblewrap",
+        execution_id="one",
+    ),
+    TestFileRow(
+        run_id="run",
+        problem_id="p",
+        sample=0,
+        source="5f",
+        outcome="short",
+        wanted=8,
+        tests=2,
+        tried=9,
+        rounds=6,
+        doubtful=1,
+        rejected={"sanitizer": 7},
+        models=["m"],
+        line_coverage=50.0,
+        branch_coverage=25.0,
+        error=TEXT,
+        execution_id="one",
+    ),
 )
 
 
@@ -170,7 +218,7 @@ def test_every_row_comes_back_as_it_was(tmp_path: Path, row: Row):
     assert got.keys() == type(row).model_fields.keys(), "the table has a column for every field"
     for name, value in row.model_dump().items():
         expected = value.replace(tzinfo=None) if isinstance(value, datetime) else value
-        assert (json.loads(got[name]) if name == "messages" else got[name]) == expected, name
+        assert (json.loads(got[name]) if name in ("messages", "rejected") else got[name]) == expected, name
 
 
 def test_there_is_one_of_each_table():
