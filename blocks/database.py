@@ -15,6 +15,7 @@ import duckdb
 
 from blocks.migrations import MIGRATIONS
 from blocks.records import (
+    AnswerRow,
     AttemptRow,
     CallRow,
     ExecutionRow,
@@ -22,6 +23,7 @@ from blocks.records import (
     ProgramRow,
     Row,
     RunRow,
+    StepRow,
     TestFileRow,
     TestInputRow,
     TestRow,
@@ -30,6 +32,7 @@ from blocks.spool import spool_folder, store_file
 
 TABLES: tuple[type[Row], ...] = (
     RunRow, ExecutionRow, AttemptRow, CallRow, ProgramRow, TestRow, ModelEventRow, TestInputRow, TestFileRow,
+    StepRow, AnswerRow,
 )  # fmt: skip
 TEXTS = ("messages", "reply", "reasoning", "program", "report", "detail", "input", "output")
 

@@ -66,4 +66,19 @@ MIGRATIONS: tuple[str, ...] = (
         models VARCHAR[], line_coverage DOUBLE, branch_coverage DOUBLE, error VARCHAR, execution_id VARCHAR
     );
     """,
+    """
+    CREATE TABLE steps (
+        run_id VARCHAR, written_at TIMESTAMP, problem_id VARCHAR, sample INTEGER, plan INTEGER, step INTEGER,
+        task VARCHAR, difficulty INTEGER, token_budget INTEGER, depends_on INTEGER[], size VARCHAR, model VARCHAR,
+        result VARCHAR, error VARCHAR, escalated BOOLEAN, discarded BOOLEAN, started_seconds DOUBLE, seconds DOUBLE,
+        ttft DOUBLE, prompt_tokens INTEGER, completion_tokens INTEGER, cost DOUBLE, currency VARCHAR,
+        execution_id VARCHAR
+    );
+    CREATE TABLE answers (
+        run_id VARCHAR, written_at TIMESTAMP, problem_id VARCHAR, sample INTEGER, question VARCHAR, subject VARCHAR,
+        answer VARCHAR, prediction VARCHAR, correct BOOLEAN, decided_by VARCHAR, plan VARCHAR, fallback VARCHAR,
+        repairs VARCHAR[], steps INTEGER, failed_steps INTEGER, critical_path INTEGER[], compression_ratio DOUBLE,
+        aggregated BOOLEAN, planning_seconds DOUBLE, wall_seconds DOUBLE, execution_id VARCHAR
+    );
+    """,
 )

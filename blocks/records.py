@@ -97,7 +97,7 @@ class ExecutionRow(Row):
     flow_run_id: str | None
     flow_run_name: str | None
     status: Literal["running", "done", "incomplete", "interrupted"]
-    isolation: str
+    isolation: str | None
     workers: int
     eval_workers: int
     paid_calls: int | None = None
@@ -296,4 +296,73 @@ class TestFileRow(Row):
     line_coverage: float | None = None
     branch_coverage: float | None = None
     error: str | None = None
+    execution_id: str
+
+
+class StepRow(Row):
+    """One step of a question's plan: who answered it, with what, and when.
+
+    `plan` is 1, or 2 where the planner was asked again; the steps of a plan that was refused are `discarded`.
+    `result` is None where the step failed, `error` then says why. `escalated`: the small model failed and the large
+    one was asked. `started_seconds` counts from the question's beginning, None where an earlier execution had begun
+    it; tokens and cost are those of all its calls.
+    """
+
+    table: ClassVar[str] = "steps"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample", "plan", "step")
+
+    problem_id: str
+    sample: int
+    plan: int
+    step: int
+    task: str
+    difficulty: int
+    token_budget: int
+    depends_on: list[int]
+    size: str
+    model: str | None = None
+    result: str | None = None
+    error: str | None = None
+    escalated: bool = False
+    discarded: bool = False
+    started_seconds: float | None = None
+    seconds: float
+    ttft: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: float | None = None
+    currency: str | None = None
+    execution_id: str
+
+
+class AnswerRow(Row):
+    """What became of one question: its prediction, whether that is right, and what decided so.
+
+    `plan` is the plan that was carried out, as XML, None without one (a single model, or `fallback` "direct").
+    `aggregated` is False where the last step's result stands in for the aggregation. Seconds count from the
+    question's beginning, None where an earlier execution had begun it; the plan's graph is in `critical_path` (ids)
+    and `compression_ratio`.
+    """
+
+    table: ClassVar[str] = "answers"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample")
+
+    problem_id: str
+    sample: int
+    question: str
+    subject: str | None = None
+    answer: str | None = None
+    prediction: str | None = None
+    correct: bool | None = None
+    decided_by: str | None = None
+    plan: str | None = None
+    fallback: str | None = None
+    repairs: list[str] = Field(default_factory=list)
+    steps: int = 0
+    failed_steps: int = 0
+    critical_path: list[int] = Field(default_factory=list)
+    compression_ratio: float | None = None
+    aggregated: bool = False
+    planning_seconds: float | None = None
+    wall_seconds: float | None = None
     execution_id: str

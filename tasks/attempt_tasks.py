@@ -5,14 +5,15 @@ import contextlib
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect import Task, task
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 from rich.console import Console
 
@@ -176,15 +177,20 @@ async def _progress(total: int, ends: Counter[str]) -> AsyncIterator[None]:
 
 
 def staged() -> Around:
-    """Return a way to run stages in which each one is a task run of its own, named by stage and turn."""
-    turns: dict[str, int] = {}
+    """Return a way to run stages in which each one is a task run of its own.
 
-    async def around(stage: str, work: Callable[[], Awaitable[T]]) -> T:
-        turns[stage] = turns.get(stage, 0) + 1
+    It is named by its stage and turn where it has no name, and has edges from those that it comes after.
+    """
+    turns: Counter[str] = Counter()
+    ended: dict[str, State[Any]] = {}
+
+    async def around(stage: str, work: Callable[[], Awaitable[T]], *, name: str = "", after: Sequence[str] = ()) -> T:
+        turns[stage] += 1
+        named = name or f"{stage} {turns[stage]}"
 
         @task(
             name=stage,
-            task_run_name=f"{stage} {turns[stage]}",
+            task_run_name=lambda: named,
             cache_policy=NO_CACHE,
             persist_result=False,
             retries=SWITCHES,
@@ -193,8 +199,12 @@ def staged() -> Around:
         async def run_stage() -> T:
             return await work()
 
+        before = [ended[each] for each in after if each in ended]
+        state: State[T] = await run_stage(return_state=True, wait_for=before)  # type: ignore[misc]
+        if state.is_completed():
+            ended[named] = state
         try:
-            return await run_stage()
+            return await state.aresult()
         except CallError as problem:
             problem.elsewhere = 0  # the stage had its retries
             raise

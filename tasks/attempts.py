@@ -62,7 +62,7 @@ async def attempt(
         task_run_id=task_run_id,
         outcome="error",
         solved=None,
-        isolation=run.limits.isolation,
+        isolation=run.isolation,
         started_at=started,
         finished_at=started,
     )

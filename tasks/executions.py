@@ -95,7 +95,7 @@ def _introduce(job: Job, run: OpenRun, console: Console) -> None:
 
     run.tell = tell if log is not None or job.options.verbose == 2 else None
     logger.info("run %s in %s", run.run_id, run.folder.path)
-    if job.sandbox.isolation == "auto" and run.limits.isolation == "process":
+    if job.sandbox and job.sandbox.isolation == "auto" and run.isolation == "process":
         logger.warning("programs are graded with process isolation, without namespaces: %s", no_bubblewrap())
     if job.options.verbose:
         resumed = "" if run.folder.new else ", resumed"
@@ -162,7 +162,7 @@ def start_rows(run: OpenRun, problems: int, name: str) -> ExecutionRow:
         flow_run_id=runtime.flow_run.id,
         flow_run_name=name,
         status="running",
-        isolation=run.limits.isolation,
+        isolation=run.isolation,
         workers=run.workers,
         eval_workers=run.eval_workers,
         started_at=now(),

@@ -60,16 +60,19 @@ class Configuration(Record):
     suite: SuiteName = "hidden"
     limits: dict[str, bool | int | float] = Field(default_factory=dict)
     parameters: dict[str, bool | int | float | str] = Field(default_factory=dict)  # of a flow's own
+    place: str = ""  # of its folder, where that is not <dataset>/<strategy>
 
     def digest(self) -> str:
         """The SHA-256 by which a Run-n is found again; what is newer than a run's folder counts where it is set."""
-        usual = {"suite": "hidden", "limits": {}, "parameters": {}}
+        usual = {"suite": "hidden", "limits": {}, "parameters": {}, "place": ""}
         newer = {name for name, value in usual.items() if getattr(self, name) == value}
         what = self.model_dump(exclude={"references", *newer})
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
     def folder(self) -> Path:
         """Where its Run-n folders are, relative to the output folder."""
+        if self.place:
+            return Path(self.place) / "+".join(file_name(name) for name in dict.fromkeys(self.models))
         models = "+".join(file_name(name) for name in self.models)
         parts = (self.language, self.temperature, self.top_p, self.samples)
         said = "-".join(str(part) for part in parts if part is not None)
@@ -102,7 +105,7 @@ class OpenRun:
         folder: RunFolder,
         output: Path,
         models: tuple[OpenPool, ...],
-        limits: Limits,
+        limits: Limits | None,
         workers: int,
         eval_workers: int,
         keep_text: bool,
@@ -124,7 +127,8 @@ class OpenRun:
         self.assignment = Assignment(models=configuration.models, stages=configuration.stages)
         self.pools = configuration.pools
         self.models = models
-        self.limits = limits
+        self.isolation = limits.isolation if limits else None
+        self._limits = limits
         self.workers = workers
         self.eval_workers = eval_workers
         self.spool = Spool(output, self.run_id, self.execution_id)
@@ -135,6 +139,13 @@ class OpenRun:
         self.tell: Callable[[AttemptRow, list[CallRow]], None] | None = None
         for model in models:
             model.tell = self._record_switch
+
+    @property
+    def limits(self) -> Limits:
+        """What programs may use, in a run that has any."""
+        if self._limits is None:
+            raise AssertionError("a run that was opened without limits runs no programs")
+        return self._limits
 
     @property
     def exhausted(self) -> bool:
@@ -179,12 +190,14 @@ async def open_run(
     *,
     output: Path,
     cont: bool,
-    limits: Limits,
+    limits: Limits | None,
     workers: int,
     eval_workers: int,
     keep_text: bool = True,
 ) -> AsyncIterator[OpenRun]:
     """Open the models, ask each endpoint whether it is up, prepare the grader, then open or make the Run-n folder.
+
+    A run without `limits` runs no programs.
 
     Raises UsageError before anything is written where an endpoint does not answer, and RunBusy where another
     process works on the run. The open run's limits are `limits` as this machine can keep them.
@@ -192,7 +205,7 @@ async def open_run(
     async with AsyncExitStack() as stack:
         pools = tuple([await stack.enter_async_context(open_pool(model)) for model in models])
         warnings = await probe(pools)
-        limits = await grading.prepare(limits)
+        limits = await grading.prepare(limits) if limits else None
         with _one_at_a_time(output / configuration.folder()):
             folder = open_folder(output, configuration, cont=cont)
             lock = _lock(folder.path)

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from blocks.records import CallRow, Message, ProgramRow, Request, now
 from blocks.spool import Spool
 from tasks import grading, prompts
 from tasks.models.call_cache import CallCache, call_key
+from tasks.models.reading import OnText
 from tasks.models.rotation import OpenPool, complete
 from tasks.parsing import BadReply
 from tasks.records import Problem, SampleReport
@@ -37,19 +38,23 @@ class Voices(Protocol):
     assignment: Assignment
     pools: tuple[str, ...]
     models: tuple[OpenPool, ...]
-    limits: Limits
     spool: Spool
     calls: CallCache
     reports: ReportCache
 
+    @property
+    def limits(self) -> Limits: ...
+
 
 class Around(Protocol):
-    """Runs one stage; a flow of one problem makes a task run of it."""
+    """Runs one stage; a flow of one problem makes a task run of it, named `name`, `after` others so named."""
 
-    async def __call__(self, stage: str, work: Callable[[], Awaitable[T]]) -> T: ...
+    async def __call__(
+        self, stage: str, work: Callable[[], Awaitable[T]], *, name: str = "", after: Sequence[str] = ()
+    ) -> T: ...
 
 
-async def unwrapped(stage: str, work: Callable[[], Awaitable[T]]) -> T:
+async def unwrapped(stage: str, work: Callable[[], Awaitable[T]], *, name: str = "", after: Sequence[str] = ()) -> T:
     """Run a stage as it is."""
     return await work()
 
@@ -83,13 +88,12 @@ class Session:
         where no reply could be had.
         """
         text = prompts.render(self.run.strategy, stage, problem=self.problem, language=self.language, **values)
-        number = self.run.assignment.model_number(stage, try_number)
 
         async def work() -> T:
             for left in range(ASKED_AGAIN, -1, -1):
-                reply = await self._call(stage, number, text)
+                call = await self.call(stage, text, try_number=try_number)
                 try:
-                    return parse(reply)
+                    return parse(call.reply or "")
                 except BadReply:
                     if not left:
                         raise
@@ -134,34 +138,52 @@ class Session:
         self.programs += 1
         return report
 
-    async def _call(self, stage: str, number: int, text: str) -> str:
-        self.asked[stage] += 1
+    async def call(
+        self,
+        stage: str,
+        text: str,
+        *,
+        try_number: int = 1,
+        ordinal: int | None = None,
+        max_tokens: int | None = None,
+        on_text: OnText | None = None,
+    ) -> CallRow:
+        """Make one call of a stage, or replay it where it has been paid for; raises CallError.
+
+        Without an `ordinal` calls of a stage are counted. `on_text` hears the reply as it is written; a replayed one
+        is heard whole.
+        """
+        number = self.run.assignment.model_number(stage, try_number)
+        counted = ordinal is None
+        self.asked[stage] += counted
         request = Request(
             messages=(Message(role="user", content=text),),
             temperature=self.run.temperature,
             top_p=self.run.top_p,
-            max_tokens=self.run.max_tokens,
+            max_tokens=max_tokens or self.run.max_tokens,
             problem_id=self.problem.id,
             sample=self.sample,
             stage=stage,
-            ordinal=self.asked[stage],
+            ordinal=self.asked[stage] if ordinal is None else ordinal,
         )
         key = call_key(self.run.run_id, self.run.pools[number - 1], request)
         row = self.run.calls.find(key)
         if row is None:
             try:
-                row = await self._pay(key, number, request)
+                row = await self._pay(key, number, request, on_text)
             except CallError:
-                self.asked[stage] -= 1  # a stage that is tried again asks for the same reply
+                self.asked[stage] -= counted  # a stage that is tried again asks for the same reply
                 raise
             self.run.calls.add(row)
+        elif on_text is not None:
+            on_text(row.reply or "")
         self.calls.append(row)
-        return row.reply or ""
+        return row
 
-    async def _pay(self, key: str, number: int, request: Request) -> CallRow:
+    async def _pay(self, key: str, number: int, request: Request, on_text: OnText | None) -> CallRow:
         started = now()
         try:
-            reply = await complete(self.run.models[number - 1], request)
+            reply = await complete(self.run.models[number - 1], request, on_text)
         except CallError as error:
             failed = error.__cause__ if isinstance(error, PoolExhausted) else error
             if isinstance(failed, CallError):  # no call was made where the pool had been exhausted before

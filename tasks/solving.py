@@ -95,7 +95,7 @@ class Job(NamedTuple):
     models: tuple[Model, ...]
     dataset: Dataset
     problems: tuple[Problem, ...]
-    sandbox: Sandbox
+    sandbox: Sandbox | None  # of a job that runs programs
     warnings: tuple[str, ...] = ()
 
     def open(self) -> AbstractAsyncContextManager[OpenRun]:
@@ -107,7 +107,7 @@ class Job(NamedTuple):
             self.models,
             output=options.output,
             cont=options.cont == "yes",
-            limits=self.sandbox.limits(),
+            limits=self.sandbox.limits() if self.sandbox else None,
             workers=1 if sequential else options.workers,
             eval_workers=1 if sequential else options.eval_workers or at_once(),
             keep_text=options.result_log == "full",

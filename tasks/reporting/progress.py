@@ -67,8 +67,8 @@ class Bar:
         if self._live:
             self._live.stop()
 
-    def item(self, name: str, outcome: str, said: str = "") -> None:
-        """Tell that one item has ended."""
+    def item(self, name: str, outcome: str, said: str = "", *, line: str = "") -> None:
+        """Tell that one item has ended; `line` takes the place of outcome and what is said where it is one by one."""
         self.done += 1
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
         if self.quiet:
@@ -77,8 +77,10 @@ class Bar:
             counts = ", ".join(f"{number} {what}" for what, number in sorted(self.counts.items()))
             self._live.update(self._task, completed=self.done, said=counts)
             return
-        line = f"[{self.done}/{self.total}] {name}: {outcome}{f' ({said})' if said else ''}"
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        line = line or f"{outcome}{f' ({said})' if said else ''}"
+        self.console.print(
+            f"[{self.done}/{self.total}] {name}: {line}", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 class _Live(Progress):

@@ -54,4 +54,4 @@ def isolation_text(isolation: str | None) -> str:
     """Return the isolation in a report's words: what the weaker of the two lacks is said with its name."""
     if isolation == "process":
         return "process (limits and a system-call filter, but no namespaces)"
-    return isolation or "unknown"
+    return isolation or "no program was run"
