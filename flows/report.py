@@ -1,7 +1,8 @@
-"""Report on the store: one run (the latest by default), or every run as one table.
+"""Report on the store: one run (the latest by default), or every run as one table; or on the steps of plans.
 
 python flows/report.py --run 1c5b…
 python flows/report.py --all
+python flows/report.py tasks results/plan_execute/dataset/…/Run-1/dataset_results.json --threshold 5
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from blocks.errors import UsageError
 from tasks.command_line import Command, main
 from tasks.reporting.markdown import write_page
 from tasks.reporting.pages import Column, Page, Table, shown
+from tasks.reporting.plans.tasks import check_threshold, read_results, tasks_page
 from tasks.reporting.store_queries import find_run, open_store, run_about
 from tasks.reporting.tables import run_page, runs_page
 
@@ -56,6 +58,27 @@ async def report(*, run: str = LATEST, all: bool = False, output: Path = Path("r
     print_page(read.page, console)
     _say(console, f"report: {path}")
     return Completed(message=f"report of {read.name}", data={"report": str(path)})
+
+
+@flow(name="report-tasks")
+async def report_tasks(results: Path, *, threshold: float = 5) -> State[Any]:
+    """Show how the steps of plans are shared out between the small and the large model, and at other thresholds.
+
+    Parameters
+    ----------
+    results
+        The dataset_results.json of a run of plans, or the run's folder.
+    threshold
+        Difficulty from which on a step goes to the large model, from 0 to 10.
+    """
+    page = await asyncio.to_thread(_tasks_page, results, threshold)
+    print_page(page, Console())
+    return Completed(message=page.title)
+
+
+def _tasks_page(results: Path, threshold: float) -> Page:
+    check_threshold(threshold)
+    return tasks_page(read_results(results), threshold)
 
 
 def print_page(page: Page, console: Console) -> None:
@@ -156,5 +179,9 @@ async def _check(*, run: str = LATEST, all: bool = False, output: Path = Path("r
         find_run(db, LATEST if all else run)
 
 
+async def _check_tasks(*, results: Path, threshold: float = 5) -> None:
+    await asyncio.to_thread(_tasks_page, results, threshold)
+
+
 if __name__ == "__main__":
-    raise SystemExit(main(Command(report, _check)))
+    raise SystemExit(main(Command(report, _check), Command(report_tasks, _check_tasks, "tasks")))

@@ -26,12 +26,14 @@ Check = Callable[..., Awaitable[object]]
 class Command(NamedTuple):
     """A flow on the command line; `check` raises UsageError for parameters that cannot work, before Prefect starts.
 
-    The command of an empty name is the one without a name.
+    The command of an empty name is the one without a name. `read` makes flags of a --config file in another tool's
+    form; it returns None for a file of flags.
     """
 
     flow: Flow[..., Any]
     check: Check | None = None
     name: str = ""
+    read: Callable[[dict[str, Any], Path], dict[str, Any] | None] | None = None
 
 
 def main(*commands: Command, arguments: list[str] | None = None) -> int:
@@ -39,7 +41,7 @@ def main(*commands: Command, arguments: list[str] | None = None) -> int:
     tokens = normalised(sys.argv[1:] if arguments is None else arguments)
     app, by_function = _app(commands)
     try:
-        tokens, app.config = _configured(tokens)
+        tokens, app.config = _configured(tokens, commands)
         function, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as problem:
         return _usage(str(problem))
@@ -51,7 +53,7 @@ def main(*commands: Command, arguments: list[str] | None = None) -> int:
         return 0
     load_environment()
     try:
-        return asyncio.run(_run(command, bound.kwargs))
+        return asyncio.run(_run(command, bound.arguments))
     except UsageError as problem:
         return _usage(str(problem))
     except KeyboardInterrupt:
@@ -114,7 +116,7 @@ def _parameters_of(flow: Flow[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _configured(tokens: list[str]) -> tuple[list[str], tuple[Any, ...]]:
+def _configured(tokens: list[str], commands: tuple[Command, ...]) -> tuple[list[str], tuple[Any, ...]]:
     """Take `--config FILE` out of the tokens; its values stand below the command line's."""
     rest: list[str] = []
     files: list[Path] = []
@@ -126,10 +128,10 @@ def _configured(tokens: list[str]) -> tuple[list[str], tuple[Any, ...]]:
             files.append(Path(token.removeprefix("--config=")))
         else:
             rest.append(token)
-    return rest, tuple(_config(file) for file in files)
+    return rest, tuple(_config(file, commands) for file in files)
 
 
-def _config(file: Path) -> Any:
+def _config(file: Path, commands: tuple[Command, ...]) -> Any:
     if not file.is_file():
         raise UsageError(f"--config {str(file)!r}: there is no such file; give a TOML or YAML file of flags")
     try:
@@ -152,6 +154,9 @@ def _config(file: Path) -> Any:
             raise UsageError(f"--config {file}: not TOML ({problem})") from None
     if not isinstance(data, dict):
         raise UsageError(f"--config {file}: give flags and their values, such as workers = 8")
+    for command in commands:
+        read = command.read(data, file) if command.read else None
+        data = data if read is None else read
     flags = {str(name).replace("_", "-"): value for name, value in data.items()}
     return cyclopts.config.Dict(flags, use_commands_as_keys=False, source=str(file))
 

@@ -1,9 +1,11 @@
 """`make bench`: every benchmark in turn. They print figures and ratios; none of them can fail on a figure."""
 
-from tests.benchmarks import grading, rotation, throughput, trying
+from tests.benchmarks import answering, grading, planning, rotation, throughput, trying
 
 if __name__ == "__main__":
     throughput.main()
     grading.main()
     rotation.main()
     trying.main()
+    planning.main()
+    answering.main()
