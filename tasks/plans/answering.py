@@ -12,8 +12,8 @@ from typing import NamedTuple
 from blocks.errors import CallError, Transient
 from blocks.records import AnswerRow, CallRow, StepRow, now
 from tasks.parsing import BadReply, answer_of
-from tasks.plans.answers import decide, judged
 from tasks.plans.asking import Rules, Voice, rotates, seconds
+from tasks.plans.checking.answers import decide, judged
 from tasks.plans.graph import compression_ratio, critical_path
 from tasks.plans.parse import PlanError, plan_xml
 from tasks.plans.performing import Performer, earlier, names

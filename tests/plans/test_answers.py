@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.parsing import BadReply
-from tasks.plans.answers import decide, judged
-from tasks.plans.notation import key, plain
-from tasks.plans.numbers import value_of
-from tasks.plans.options import options_of
+from tasks.plans.checking.answers import decide, judged
+from tasks.plans.checking.notation import key, plain
+from tasks.plans.checking.numbers import value_of
+from tasks.plans.checking.options import options_of
 from tasks.plans.records import Question
 
 LETTERS = "ABCDEFGHIJ"

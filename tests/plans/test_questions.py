@@ -7,7 +7,7 @@ import pytest
 
 from blocks.errors import UsageError
 from tasks.models import recording
-from tasks.plans.answers import decide
+from tasks.plans.checking.answers import decide
 from tasks.plans.parse import PlanError, plan_of
 from tasks.plans.questions import read_questions, sampled
 from tasks.plans.records import Plan, Question

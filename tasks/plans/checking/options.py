@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from tasks.plans.notation import key, plain
-from tasks.plans.numbers import Value, same_amount, value_of
+from tasks.plans.checking.notation import key, plain
+from tasks.plans.checking.numbers import Value, same_amount, value_of
 
 LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -1,21 +1,21 @@
 """Tells whether an answer is right without asking a model: by letters, contents of options, numbers and plain texts.
 
 Where that cannot be told for sure it says so, and a judge may decide. Covered: bold, boxed, LaTeX, `</think>`,
-numbers however they are written (tasks/plans/numbers.py), letters and contents of the question's own options
-(tasks/plans/choices.py), yes and no. Not covered: answers that need algebra (`x(x+1)` is not found equal to `x²+x`),
-other units of the same quantity, paraphrases, languages other than English and Chinese.
+numbers however they are written (numbers.py), letters and contents of the question's own options (choices.py), yes
+and no. Not covered: answers that need algebra (`x(x+1)` is not found equal to `x²+x`), other units of the same
+quantity, paraphrases, languages other than English and Chinese.
 """
 
 import re
 from typing import Literal, NamedTuple
 
 from tasks.parsing import BadReply, answer_of
-from tasks.plans.choices import chosen, right_letter
-from tasks.plans.notation import key, plain
-from tasks.plans.numbers import Value, names_unit, same_amount, value_of
-from tasks.plans.options import letters_alone, options_of
+from tasks.plans.checking.choices import chosen, right_letter
+from tasks.plans.checking.notation import key, plain
+from tasks.plans.checking.numbers import Value, names_unit, same_amount, value_of
+from tasks.plans.checking.options import letters_alone, options_of
+from tasks.plans.checking.statements import lines, segments, statements, unboxed
 from tasks.plans.records import Question
-from tasks.plans.statements import lines, segments, statements, unboxed
 
 DecidedBy = Literal["exact", "letter", "choice", "number", "text"]
 

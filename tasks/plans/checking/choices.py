@@ -8,10 +8,19 @@ import re
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
-from tasks.plans.notation import key, plain
-from tasks.plans.numbers import Value, value_of
-from tasks.plans.options import Option, matching
-from tasks.plans.statements import DENIED, Statement, endings, lines, segments, sentences, statements, subjects
+from tasks.plans.checking.notation import key, plain
+from tasks.plans.checking.numbers import Value, value_of
+from tasks.plans.checking.options import Option, matching
+from tasks.plans.checking.statements import (
+    DENIED,
+    Statement,
+    endings,
+    lines,
+    segments,
+    sentences,
+    statements,
+    subjects,
+)
 
 ROOM = 100  # characters that a text which is nothing but an option may have besides the option, written twice
 MOST_LEADS = 10  # words and marks before it

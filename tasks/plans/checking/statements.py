@@ -1,7 +1,6 @@
 """Finds where a text states its answer: what is boxed, what follows "the answer is", how it begins and ends.
 
-Works on plain texts (tasks/plans/notation.py). What is found is only ever what somebody *states*: an answer that is
-denied, doubted or asked about ("the answer is not B", "if the answer is B", "is it B?") is left out.
+Works on plain texts (notation.py). What is found is only ever what somebody *states*: an answer that is denied, doubted or asked about ("the answer is not B", "if the answer is B", "is it B?") is left out.
 """
 
 import re
@@ -9,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from tasks.plans.notation import BOX, BOX_END
+from tasks.plans.checking.notation import BOX, BOX_END
 
 LONGEST = 1_000  # characters of one statement that are looked at
 MOST = 50  # statements, lines and sentences that are looked at, the last ones; ends that one may have, the first ones
