@@ -1,7 +1,7 @@
 """Finds where a text states its answer: what is boxed, what follows "the answer is", how it begins and ends.
 
-Works on plain texts (notation.py). What is found is only ever what somebody *states*: an answer that is denied, doubted
-or asked about ("the answer is not B", "if the answer is B", "is it B?") is left out.
+Works on plain texts (notation.py). What is found is only ever what somebody *states*: an answer that is denied,
+doubted or asked about ("the answer is not B", "if the answer is B", "is it B?") is left out.
 """
 
 import re
