@@ -67,6 +67,11 @@ def recorded_server(*arguments: object) -> Iterator[str]:
         process.communicate()
 
 
+def heed_interrupts() -> None:
+    """Have the process that is being started end at Ctrl-C; a shell that runs tests in the background says not to."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def stats(url: str) -> dict[str, Any]:
     """What a recorded-reply server has served."""
     counted: dict[str, Any] = get(url.removesuffix("/v1") + "/stats")

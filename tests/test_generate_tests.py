@@ -19,7 +19,7 @@ import duckdb
 import pytest
 
 from tests.conftest import Run
-from tests.processes import CHECKOUT, post, recorded_server, stats, until
+from tests.processes import CHECKOUT, heed_interrupts, post, recorded_server, stats, until
 
 SAMPLES = CHECKOUT / "data" / "c_programs"
 REPLIES = CHECKOUT / "data" / "recorded" / "c_programs.jsonl"
@@ -344,7 +344,7 @@ def test_no_half_file_and_nothing_paid_twice(
         command = generating(tmp_path, *more, sources=sources, models=f"{url}#any")
         process = subprocess.Popen(
             [sys.executable, *map(str, command)], env=environment, cwd=CHECKOUT,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts,
         )  # fmt: skip
         until(lambda: bool(stats(url)["total_replies"] > 20), 120)
         process.send_signal(how)

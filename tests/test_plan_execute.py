@@ -1,7 +1,6 @@
 """`flows/plan_execute.py` and `flows/single_model.py` as users run them: samples, real questions, kills."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.plans.recordings import Recorded, plan, record, recorded, reply
-from tests.processes import CHECKOUT, post, recorded_server, stats, until
+from tests.processes import CHECKOUT, heed_interrupts, post, recorded_server, stats, until
 from tests.test_rotation_flow import register
 from tests.test_solve import CHANGING, kill_when, size_of, summary_of
 
@@ -211,10 +210,10 @@ def test_ctrl_c_says_how_to_resume(real: tuple[Path, Recorded], tmp_path: Path, 
         process = subprocess.Popen(
             [sys.executable, *map(str, command)],
             env=environment, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,
+            preexec_fn=heed_interrupts,
         )  # fmt: skip
         until(lambda: bool(stats(small)["total_replies"] > 20), 60)
-        os.killpg(process.pid, signal.SIGINT)
+        process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.strip().splitlines()[-1].startswith("interrupted; resume with: python ")

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from tests.conftest import LARGE, SAMPLES, SMALL, Run, solving
-from tests.processes import CHECKOUT, post, recorded_server, stats, until
+from tests.processes import CHECKOUT, heed_interrupts, post, recorded_server, stats, until
 
 RUN = Path("problems/codesim/small+large/Python3-0.0-0.95-1/Run-1")
 HUMANEVAL = "humaneval_codesim_gpt-oss-120b"
@@ -260,7 +260,7 @@ def test_ctrl_c_says_how_to_resume(flow: Run, tmp_path: Path, environment: dict[
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell may ignore it
+            preexec_fn=heed_interrupts,
         )
         until(lambda: bool(stats(url)["total_replies"] > 3), 60)
         os.kill(process.pid, signal.SIGINT)
