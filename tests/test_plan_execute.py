@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.plans.recordings import Recorded, plan, record, recorded, reply
-from tests.processes import CHECKOUT, heed_interrupts, post, recorded_server, stats, until
+from tests.processes import CHECKOUT, get, heed_interrupts, post, recorded_server, stats, until
 from tests.test_rotation_flow import register
 from tests.test_solve import CHANGING, kill_when, size_of, summary_of
 
@@ -126,6 +126,12 @@ def test_a_question_alone_shows_its_steps_with_their_edges(
         "aggregation": {"step 1", "step 2", "step 3", "step 4"},
     }
     assert all(each["state_type"] == "COMPLETED" for each in found)
+    drawn = dict(get(f"{api}/flow_runs/{run_row[0]}/graph-v2")["nodes"])
+    parents = {
+        node["label"].split(":")[0]: {drawn[parent["id"]]["label"].split(":")[0] for parent in node["parents"]}
+        for node in drawn.values()
+    }
+    assert parents == edges  # what the UI draws
     again = flow(FLOW, "--query", "What is it?", *query.flags(), "--output", tmp_path)
     assert again.returncode == 0, again.stderr
     summary = summary_of(tmp_path / "plan_execute" / "single" / MODELS / "Run-1")
