@@ -222,7 +222,7 @@ def test_an_unknown_name_names_the_known_and_the_remedy(tmp_path: Path, monkeypa
 def test_consort_data_may_be_missing(monkeypatch: pytest.MonkeyPatch, folder: str):
     monkeypatch.setenv("CONSORT_DATA", folder)
     assert find("problems") == BUNDLED / "problems.jsonl"
-    with pytest.raises(DatasetError, match=r"known: problems\)"):
+    with pytest.raises(DatasetError, match=r"known: problems, questions\)"):
         find("humaneval")
 
 
