@@ -19,6 +19,7 @@ from blocks.records import (
     AttemptRow,
     CallRow,
     ExecutionRow,
+    JudgementRow,
     ModelEventRow,
     ProgramRow,
     Row,
@@ -32,7 +33,7 @@ from blocks.spool import spool_folder, store_file
 
 TABLES: tuple[type[Row], ...] = (
     RunRow, ExecutionRow, AttemptRow, CallRow, ProgramRow, TestRow, ModelEventRow, TestInputRow, TestFileRow,
-    StepRow, AnswerRow,
+    StepRow, AnswerRow, JudgementRow,
 )  # fmt: skip
 TEXTS = ("messages", "reply", "reasoning", "program", "report", "detail", "input", "output")
 

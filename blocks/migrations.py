@@ -81,4 +81,11 @@ MIGRATIONS: tuple[str, ...] = (
         aggregated BOOLEAN, planning_seconds DOUBLE, wall_seconds DOUBLE, execution_id VARCHAR
     );
     """,
+    """
+    CREATE TABLE judgements (
+        run_id VARCHAR, written_at TIMESTAMP, judged_run_id VARCHAR, problem_id VARCHAR, sample INTEGER, role VARCHAR,
+        step INTEGER, dimension VARCHAR, model VARCHAR, score INTEGER, reason VARCHAR, error VARCHAR,
+        repaired BOOLEAN, judge VARCHAR, execution_id VARCHAR
+    );
+    """,
 )

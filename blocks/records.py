@@ -366,3 +366,29 @@ class AnswerRow(Row):
     planning_seconds: float | None = None
     wall_seconds: float | None = None
     execution_id: str
+
+
+class JudgementRow(Row):
+    """The score of one dimension that a judge gave what another run (`judged_run_id`) has made of a question.
+
+    `role` is planner or executor, `model` the model that was judged as such. `step` is the step's number, 0 for a
+    plan. `score` is from 1 to 5; None where the judge's reply could not be used, `error` then says why. `repaired`:
+    the judge was asked a second time. `judge` is the model that judged, as its server names it.
+    """
+
+    table: ClassVar[str] = "judgements"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample", "role", "step", "dimension")
+
+    judged_run_id: str
+    problem_id: str
+    sample: int
+    role: str
+    step: int
+    dimension: str
+    model: str | None = None
+    score: int | None = None
+    reason: str | None = None
+    error: str | None = None
+    repaired: bool = False
+    judge: str | None = None
+    execution_id: str

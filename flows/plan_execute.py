@@ -3,6 +3,7 @@
 python flows/plan_execute.py
 python flows/plan_execute.py --query "…" --planner REF --small REF --large REF
 python flows/plan_execute.py --dataset data/questions.jsonl --limit 50 --threshold 5
+python flows/plan_execute.py --dataset data/questions.jsonl … --evaluate planner,executor --judge REF
 """
 
 import inspect
@@ -16,6 +17,7 @@ from prefect.client.schemas.objects import State
 
 from tasks.command_line import Command, main
 from tasks.executions import execute
+from tasks.judging.evaluating import check_evaluate, evaluating
 from tasks.plans.asking import Rules
 from tasks.plans.configs import hybridflow_flags
 from tasks.plans.jobs import Asking, Roles, prepare_plans
@@ -33,6 +35,7 @@ async def plan_execute(
     large: str | None = None,
     aggregator: str | None = None,
     judge: str | None = None,
+    evaluate: str | None = None,
     threshold: float = 5.0,
     no_threshold: bool = False,
     router: Literal["threshold", "random", "scored"] = "threshold",
@@ -71,6 +74,8 @@ async def plan_execute(
         Who brings the results together in place of the small model.
     judge
         Who is asked whether an answer is right where no rule can tell.
+    evaluate
+        What the judge scores at the end: planner, executor, or planner,executor.
     threshold
         Difficulty from which on a step is for the large model, from 0 to 10.
     no_threshold
@@ -109,14 +114,16 @@ async def plan_execute(
         Folder of runs, store, spool and caches.
     """
     began, asking = time.monotonic(), await _prepare(**locals())
-    return await execute(asking.job, partial(ask_one if asking.alone else ask_all, asking), began)
+    ask = ask_one if asking.alone else ask_all
+    return await execute(asking.job, partial(ask, asking, after=evaluating(asking, evaluate)), began)
 
 
 async def _prepare(
     *, planner: str | None, small: str | None, large: str | None, aggregator: str | None, judge: str | None,
-    threshold: float, no_threshold: bool, router: str, enforce_budget: bool, workers: int, seed: int, timeout: float,
-    question_timeout: float, **parameters: Any,
+    evaluate: str | None, threshold: float, no_threshold: bool, router: str, enforce_budget: bool, workers: int,
+    seed: int, timeout: float, question_timeout: float, **parameters: Any,
 ) -> Asking:  # fmt: skip
+    check_evaluate(evaluate, judge)
     return await prepare_plans(
         given=Roles(planner, small, large, aggregator, judge),
         rules=Rules(

@@ -19,11 +19,11 @@ from blocks.errors import UsageError
 from blocks.records import AttemptRow, CallRow, ExecutionRow, Message, ProgramRow, Row, RunRow, TestRow
 from blocks.spool import Spool, store_file
 from flows import report as flow_file
-from flows.report import print_page
 from tasks.reporting import queries, store_queries
 from tasks.reporting.markdown import escaped, page_markdown, write_page
 from tasks.reporting.pages import Column, Page, Table, shown
 from tasks.reporting.tables import run_page, runs_page
+from tasks.reporting.terminal import print_page
 from tasks.reporting.texts import report_text, summary_text
 
 ROOT = Path(__file__).parents[1]

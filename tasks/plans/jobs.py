@@ -55,7 +55,7 @@ async def prepare_plans(
     if planner is None or small is None or large is None:
         missing = "--large" if large is None else "--small"
         raise UsageError(f"{missing}: no model is named; give a model reference for --small and --large")
-    _check(rules, questions)
+    check_rules(rules, questions)
     router_of(rules.router)
     references = [planner, small, large]
     stages: dict[str, tuple[int, ...]] = {"planning": (1,), "step": (2, 3), "direct": (3,), "aggregation": (2,)}
@@ -95,7 +95,7 @@ async def prepare_single(
     query, dataset, roles = _with_samples(query, dataset, Roles(large=model, judge=judge))
     if roles.large is None:
         raise UsageError("--model: no model is named; give a model reference")
-    _check(rules, questions)
+    check_rules(rules, questions)
     references = [roles.large, *([roles.judge] if roles.judge else [])]
     stages: dict[str, tuple[int, ...]] = {"direct": (1,), **({"judging": (2,)} if roles.judge else {})}
     names = {1: "model", **({2: "judge"} if roles.judge else {})}
@@ -116,9 +116,9 @@ def _with_samples(query: str | None, dataset: str | None, given: Roles) -> tuple
         raise UsageError("--query and --dataset are two ways to ask; give one of them")
     if query is not None and not query.strip():
         raise UsageError("--query: it is empty; give a question")
-    named = any(given)
-    if not named and query is None and (dataset is None or _is_samples(dataset)):
-        given = Roles(*(f"recorded:{path}" for path in RECORDED.values()))
+    named = any(given._replace(judge=None))
+    if not named and query is None and (dataset is None or is_samples(dataset)):
+        given = Roles(**{name: f"recorded:{path}" for name, path in RECORDED.items()}, judge=given.judge)
     if query is None and dataset is None:
         if named:
             raise UsageError("nothing is asked; give --query, or --dataset")
@@ -131,11 +131,13 @@ def _sample() -> Question:
     return read_questions(SAMPLES).questions[0]
 
 
-def _is_samples(dataset: str) -> bool:
+def is_samples(dataset: str) -> bool:
+    """Whether that file is the bundled one."""
     return Path(dataset).resolve() == SAMPLES
 
 
-def _check(rules: Rules, questions: int) -> None:
+def check_rules(rules: Rules, questions: int) -> None:
+    """Raise UsageError for a number that is out of its range."""
     if not 0 <= rules.threshold <= 10:
         raise UsageError(f"--threshold {rules.threshold:g}: give a difficulty from 0 to 10")
     for flag, number in (("workers", rules.workers), ("questions", questions)):
@@ -163,11 +165,11 @@ async def _asking(
         found: tuple[Question, ...] = (
             sample.model_copy(update={"id": QUERY}) if query == sample.text else Question(id=QUERY, text=query),
         )
-        read = _dataset(QUERY, Path(), _hash(query), found)
+        read = dataset_of(QUERY, Path(), hash_of(query), found)
         chosen, place = found, f"{options.flow}/single"
     else:
         file = read_questions(Path(dataset or ""))
-        read = _dataset(Path(dataset or "").stem, Path(dataset or ""), file.hash, file.questions)
+        read = dataset_of(Path(dataset or "").stem, Path(dataset or ""), file.hash, file.questions)
         chosen = sampled(file.questions, options.limit, rules.seed)
         place = (
             f"{options.flow}/dataset/{read.name}" if options.flow == PLAN_EXECUTE else f"{options.flow}/{read.name}"
@@ -181,7 +183,7 @@ async def _asking(
         strategy=options.strategy,
         strategy_hash="",
         prompts={
-            stage: _hash(text) for job in jobs for stage, text in prompts.texts_of(job).items() if stage in stages
+            stage: hash_of(text) for job in jobs for stage, text in prompts.texts_of(job).items() if stage in stages
         },
         models=tuple(model.name for model in models),
         references=tuple(model.reference for model in models),
@@ -201,7 +203,8 @@ async def _asking(
     return Asking(job, by_id, rules._replace(judge="judging" in stages), roles, query is not None)
 
 
-def _dataset(name: str, path: Path, digest: str, questions: tuple[Question, ...]) -> Dataset:
+def dataset_of(name: str, path: Path, digest: str, questions: tuple[Question, ...]) -> Dataset:
+    """Return questions as the problems of a dataset."""
     problems = tuple(
         Problem(id=question.id, statement=question.text, hidden=Suite(), reference=question.answer)
         for question in questions
@@ -209,5 +212,6 @@ def _dataset(name: str, path: Path, digest: str, questions: tuple[Question, ...]
     return Dataset(name, path, digest, problems)
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """The SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tasks.judging.results import FOLDER
 from tasks.plans.answered import Answered, answered
 from tasks.plans.jobs import PLAN_EXECUTE, Asking
 from tasks.plans.theory import LOCAL_PLANNER, PACES, Pace, Timeline, fitted, pace_of, timeline
@@ -13,6 +14,7 @@ def write_reports(
 ) -> None:
     """Write the reports of a run from its spool; `errors` says by id what kept questions from an answer."""
     # Imported here: they bring DuckDB, which is of no use while questions are answered.
+    from tasks.reporting.judging.report import evaluation_tables, read_evaluation
     from tasks.reporting.plans.baselines import baselines
     from tasks.reporting.plans.dataset_report import write_dataset
     from tasks.reporting.plans.report import write_single
@@ -21,9 +23,12 @@ def write_reports(
     those = answered(spool_folder, order=asking.questions)
     names = dict(zip(asking.roles.values(), job.configuration.references, strict=True))
     theories = _theories(those, asking.rules.workers) if job.configuration.flow == PLAN_EXECUTE else {}
+    evaluation = read_evaluation(folder / FOLDER)
+    tables = evaluation_tables(evaluation) if evaluation else ()
     if asking.alone:
         for one in those:
-            write_single(folder, one, roles=asking.roles, names=names, theory=theories.get(one.answer.problem_id))
+            theory = theories.get(one.answer.problem_id)
+            write_single(folder, one, roles=asking.roles, names=names, theory=theory, evaluation=tables)
         return
     beside = None
     if job.configuration.flow == PLAN_EXECUTE:
@@ -38,6 +43,7 @@ def write_reports(
         errors=errors,
         theories=theories,
         beside=beside,
+        evaluation=tables,
     )
 
 

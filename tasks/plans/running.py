@@ -1,7 +1,7 @@
 """Questions as attempts: what is done in a run of plans, or of one model alone, and what is left of it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from rich.console import Console
 
@@ -18,10 +18,15 @@ from tasks.runs import OpenRun
 from tasks.session import Session
 from tasks.solving import Job
 
+# What is done when the questions have come to their ends, before the reports are written; returns what failed.
+After = Callable[[OpenRun, Console], Awaitable[list[Exception]]]
+
 OUTCOMES: Mapping[bool | None, str] = {True: "correct", False: "wrong", None: "unknown"}
 
 
-async def ask_all(asking: Asking, job: Job, run: OpenRun, console: Console) -> list[Exception]:
+async def ask_all(
+    asking: Asking, job: Job, run: OpenRun, console: Console, *, after: After | None = None
+) -> list[Exception]:
     """Answer the questions that are not answered yet, one task run each; return what failed."""
     ended: dict[str, str] = {}
     errors: dict[str, str] = {}
@@ -29,24 +34,27 @@ async def ask_all(asking: Asking, job: Job, run: OpenRun, console: Console) -> l
     done = finished(run)
     items = [(problem, 0) for problem in job.problems]
     todo = [(problem, sample) for problem, sample in items if run.result_key(problem.id, sample) not in done]
-    quiet = job.options.verbose == 0
-    with Bar(
-        job.options.flow, len(items), len(items) - len(todo), console=console, quiet=quiet, status=Usage(run).text
-    ) as bar:
+    quiet, status = job.options.verbose == 0, Usage(run).text
+    try:
+        with Bar(
+            job.options.flow, len(items), len(items) - len(todo), console=console, quiet=quiet, status=status
+        ) as bar:
 
-        def tell(id: str, end: str, said: str) -> None:
-            if end == "error":
-                errors[id] = said
-            line = ended.pop(id, "") if end != "error" else f"error: {said}"
-            bar.item(f"question {id}", end if end == "error" else said, line=line)
+            def tell(id: str, end: str, said: str) -> None:
+                if end == "error":
+                    errors[id] = said
+                line = ended.pop(id, "") if end != "error" else f"error: {said}"
+                bar.item(f"question {id}", end if end == "error" else said, line=line)
 
-        try:
-            return await attempt_all(run, todo, work, tell)
-        finally:
-            await _write_reports(asking, run, errors)
+            failures = await attempt_all(run, todo, work, tell)
+        return failures + (await after(run, console) if after else [])
+    finally:
+        await _write_reports(asking, run, errors)
 
 
-async def ask_one(asking: Asking, job: Job, run: OpenRun, console: Console) -> list[Exception]:
+async def ask_one(
+    asking: Asking, job: Job, run: OpenRun, console: Console, *, after: After | None = None
+) -> list[Exception]:
     """Answer the one question, each step a task run; return what failed."""
     ended: dict[str, str] = {}
     work = work_of(asking, ended)
@@ -56,11 +64,13 @@ async def ask_one(asking: Asking, job: Job, run: OpenRun, console: Console) -> l
         raise
     except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
         return [failure]
-    await _write_reports(asking, run, {})
     if job.options.verbose:
         for line in (f"answer: {answered.program}", ended[answered.problem_id]):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return []
+    try:
+        return await after(run, console) if after else []
+    finally:
+        await _write_reports(asking, run, {})
 
 
 async def _write_reports(asking: Asking, run: OpenRun, errors: Mapping[str, str]) -> None:

@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from blocks.errors import UsageError
-from flows.report import print_page
 from tasks.reporting.pages import Page
 from tasks.reporting.plans.dataset_report import write_dataset
 from tasks.reporting.plans.tasks import check_threshold, read_results, tasks_page
+from tasks.reporting.terminal import print_page
 from tests.conftest import Run
 from tests.plans.rows import NAMES, ROLES, answer, planned, step
 from tests.processes import CHECKOUT

@@ -32,12 +32,14 @@ def write_dataset(
     errors: Mapping[str, str] | None = None,
     theories: Mapping[str, Timeline] | None = None,
     beside: Baselines | None = None,
+    evaluation: Sequence[Table] = (),
 ) -> DatasetMetrics:
     """Write the report of a dataset into a folder, each file whole or not at all; return its metrics.
 
     `roles` tells what the models of the calls' numbers were asked as; `names` is the model of each role as it was
     given, and where that holds no planner this is a report of one model, without plans. `asked` questions were to
     be answered, `errors` says by id what kept some from it. `theories` are by the question's id.
+    `evaluation` is what a judge's scores come to.
     """
     metrics, theories = dataset_metrics(those, roles), theories or {}
     content = orjson.dumps([entry_of(one).model_dump() for one in those], option=orjson.OPT_INDENT_2)
@@ -50,6 +52,7 @@ def write_dataset(
         _accuracies(metrics),
         *([_plans(metrics), _by_model(metrics), _by_difficulty(metrics)] if with_plans else []),
         use_table(metrics.roles, metrics.total),
+        *evaluation,
         _times(metrics, with_plans),
         theory_table(those, theories),
         beside_table(those, beside) if beside is not None else None,

@@ -1,6 +1,6 @@
 """The report of one question: report.md with its pictures, result.json and plan.xml."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from blocks.records import StepRow
@@ -36,11 +36,12 @@ def write_single(
     roles: Mapping[int, str],
     names: Mapping[str, str],
     theory: Timeline | None = None,
+    evaluation: Sequence[Table] = (),
 ) -> QuestionMetrics:
     """Write the report of one question into a folder, each file whole or not at all; return its metrics.
 
-    `roles` tells what the models of the calls' numbers were asked as, `names` the model of each role as it was given.
-    Works for a question without a plan too, whose report has no pictures.
+    `roles` tells what the models of the calls' numbers were asked as, `names` the model of each role as it was given,
+    `evaluation` what a judge's scores come to. Works for a question without a plan too, whose report has no pictures.
     """
     metrics = question_metrics(one, roles)
     pictures = bool(one.steps or one.discarded)
@@ -49,7 +50,7 @@ def write_single(
         "gantt.svg": gantt_svg(one, theory) if pictures else None,
         "plan.xml": one.answer.plan,
         "result.json": record_json(result_of(one, roles)),
-        "report.md": _report(one, metrics, names),
+        "report.md": _report(one, metrics, names, evaluation),
     }
     for name, text in files.items():
         if text is None:
@@ -59,7 +60,7 @@ def write_single(
     return metrics
 
 
-def _report(one: Answered, metrics: QuestionMetrics, names: Mapping[str, str]) -> str:
+def _report(one: Answered, metrics: QuestionMetrics, names: Mapping[str, str], evaluation: Sequence[Table]) -> str:
     answer, pictures = one.answer, bool(one.steps or one.discarded)
     mark = recorded_mark(one.calls)
     title = "An answer by a plan" if "planner" in names else "An answer by one model"
@@ -74,6 +75,7 @@ def _report(one: Answered, metrics: QuestionMetrics, names: Mapping[str, str]) -
         escaped(_verdict(one)),
         table_markdown(_facts(one, metrics, names)),
         table_markdown(use_table(metrics.roles, metrics.total)) if one.calls else "",
+        *map(table_markdown, evaluation),
         *(_plan(one) if one.steps else []),
         "## When things happened\n\n![The Gantts of theory and of what happened](gantt.svg)" if pictures else "",
         *_listed("Repairs of the plan", answer.repairs),
