@@ -17,12 +17,11 @@ from tasks.plans.checking.answers import decide, judged
 from tasks.plans.graph import compression_ratio, critical_path
 from tasks.plans.parse import PlanError, plan_xml
 from tasks.plans.performing import Performer, earlier, names
-from tasks.plans.planning import Planning, Rewritten, each
+from tasks.plans.planning import PLANS, Planning, Rewritten, each
 from tasks.plans.records import Plan, Question
 from tasks.plans.schedule import Schedule
 from tasks.session import Session
 
-PLANS = 2  # times that the planner is asked
 JUDGED = 2  # times that the judge is
 
 
@@ -44,12 +43,34 @@ class Answering:
         self.rows: list[StepRow] = []
         self.aggregated = False
 
-    async def answer(self) -> AnswerRow:
-        """Answer the question by a plan. Raises CallError where no answer can be had."""
+    async def answer(self, *, fallback: bool = True) -> AnswerRow:
+        """Answer the question by a plan. Raises CallError where no answer can be had.
+
+        Without `fallback` nobody is asked in a plan's place: the question is left without an answer.
+        """
         results = await self._by_plan()
         if any(row.result is not None for row in results):
             return await self._ended(await self._aggregate(results), None)
-        return await self._ended(await self._direct(), "direct")
+        return await self._ended(await self._direct(), "direct") if fallback else await self._ended(None, None)
+
+    async def plan_alone(self) -> AnswerRow:
+        """Have the question planned, and nothing carried out."""
+        error = ""
+        for number in range(1, PLANS + 1):
+            planning = Planning(self.voice, number, error)
+            try:
+                async for _ in planning.steps():
+                    pass
+                self.plan = planning.plan
+            except PlanError as problem:
+                error = str(problem)
+            except Rewritten as rewritten:
+                self.plan = rewritten.plan
+            finally:
+                self.planned = planning.call or self.planned
+            if self.plan is not None:
+                break
+        return await self._ended(None, None)
 
     async def answer_alone(self) -> AnswerRow:
         """Answer the question by one call, without a plan."""
@@ -128,10 +149,10 @@ class Answering:
 
         return await voice.session.around("direct", work, name="direct")
 
-    async def _ended(self, prediction: str, fallback: str | None) -> AnswerRow:
-        """Check the answer, and write the rows."""
+    async def _ended(self, prediction: str | None, fallback: str | None) -> AnswerRow:
+        """Check the answer, where there is one, and write the rows."""
         ended = now()
-        checked = await self._checked(prediction)
+        checked = await self._checked(prediction) if prediction is not None else Checked(None, None)
         session, question, plan = self.voice.session, self.voice.question, self.plan
         times = self._times(ended)
         row = AnswerRow(

@@ -20,6 +20,7 @@ class Rules(NamedTuple):
     - `enforce_budget`: whether a step's budget is the most that its answer may have.
     - `timeout`: for one call, `question_timeout` for a whole plan.
     - `judge`: whether a model is asked where no rule can tell if an answer is right.
+    - `guided`: whether the planner is shown the right answer.
     """
 
     router: str = "threshold"
@@ -31,6 +32,7 @@ class Rules(NamedTuple):
     timeout: float = 120.0
     question_timeout: float = 600.0
     judge: bool = False
+    guided: bool = False
 
 
 class Voice(NamedTuple):

@@ -11,6 +11,8 @@ from tasks.plans.asking import Voice
 from tasks.plans.parse import PlanError, PlanReader
 from tasks.plans.records import Plan, Step
 
+PLANS = 2  # times that the planner is asked
+
 
 class Rewritten(Exception):
     """The reply began anew when steps of it were under way; `plan` is what it came to."""
@@ -65,10 +67,13 @@ class Planning:
 
     async def _ask(self, hear: OnText) -> CallRow:
         voice = self._voice
-        text = voice.text("planning", error=self._error)
+        text = voice.text(
+            "planning", job="build_dataset" if voice.rules.guided else "plan_execute", error=self._error
+        )
+        ordinal = PLANS * voice.session.sample + self._number  # each sample's own, also where replies are recorded
 
         async def work() -> CallRow:
-            return await voice.call("planning", text, ordinal=self._number, on_text=hear)
+            return await voice.call("planning", text, ordinal=ordinal, on_text=hear)
 
         try:
             name = "planning" if self._number == 1 else "planning again"
