@@ -36,7 +36,7 @@ ALONE := tests/sandbox tests/test_grading.py
 test: setup
 	@failed=0; \
 	$(BIN)/python -m pytest $(ALONE) || failed=1; \
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ALONE:%=--ignore=%) || failed=1; \
 	exit $$failed
 
 check: check-static test
