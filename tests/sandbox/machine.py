@@ -94,8 +94,8 @@ def workers(host: int) -> dict[int, int]:
     found = {}
     for pid in [pid for pid in children(host) if "boot(" in _command(pid)]:
         inner = pid
-        while "bwrap" in _name(inner) and children(inner):
-            inner = children(inner)[0]
+        while "bwrap" in _name(inner) and (below := children(inner)):
+            inner = below[0]
         found[pid] = inner
     return found
 
