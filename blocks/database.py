@@ -36,6 +36,7 @@ TABLES: tuple[type[Row], ...] = (
     StepRow, AnswerRow, JudgementRow,
 )  # fmt: skip
 TEXTS = ("messages", "reply", "reasoning", "program", "report", "detail", "input", "output")
+MORE_TEXTS = {ProgramRow.table: ("plan", "tests")}
 
 
 class StoreLocked(Exception):
@@ -170,7 +171,7 @@ def _merge_table(store: duckdb.DuckDBPyConnection, row: type[Row], files: list[s
         ).fetchall()
     )
     columns = ", ".join(_column(row, name, texts) for name in types)
-    read = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items() if texts or name not in TEXTS)
+    read = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items() if texts or not _is_text(row, name))
     keys = ", ".join(row.key)
     same = " AND ".join(f"old.{name} = new.{name}" for name in row.key)
     # DuckDB allots a buffer for the largest object it may meet; no line is longer than its file.
@@ -194,11 +195,15 @@ def _merge_table(store: duckdb.DuckDBPyConnection, row: type[Row], files: list[s
 
 
 def _column(row: type[Row], name: str, texts: bool) -> str:
-    if not texts and name in TEXTS:
+    if not texts and _is_text(row, name):
         return f"NULL AS {name}"
     if row is CallRow and name in ("messages", "reply", "reasoning"):
         return f"CASE WHEN keep_text THEN {name} END AS {name}"
     return name
+
+
+def _is_text(row: type[Row], name: str) -> bool:
+    return name in TEXTS or name in MORE_TEXTS.get(row.table, ())
 
 
 if __name__ == "__main__":

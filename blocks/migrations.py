@@ -88,4 +88,8 @@ MIGRATIONS: tuple[str, ...] = (
         repaired BOOLEAN, judge VARCHAR, execution_id VARCHAR
     );
     """,
+    """
+    ALTER TABLE programs ADD COLUMN plan VARCHAR;
+    ALTER TABLE programs ADD COLUMN tests VARCHAR;
+    """,
 )

@@ -200,7 +200,10 @@ class ModelEventRow(Row):
 
 
 class ProgramRow(Row):
-    """One round's program and what the public samples said of it."""
+    """One round's program, what it was written from, and what the tests said of it.
+
+    The tests are the public samples, or those that a model wrote, which stand in `tests`.
+    """
 
     table: ClassVar[str] = "programs"
     key: ClassVar[tuple[str, ...]] = ("run_id", "problem_id", "sample", "round")
@@ -209,7 +212,9 @@ class ProgramRow(Row):
     sample: int
     round: int
     stage: str
+    plan: str | None = None
     program: str
+    tests: str | None = None
     samples: int
     samples_passed: int
     report: str

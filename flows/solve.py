@@ -15,9 +15,9 @@ from rich.console import Console
 from blocks.spool import SpoolFull
 from tasks.attempt_tasks import attempt_missing, staged
 from tasks.attempts import attempt, solving
-from tasks.attempts import strategy as strategy_module
 from tasks.command_line import Command, main
 from tasks.executions import execute
+from tasks.matrix import cells, run_matrix
 from tasks.runs import OpenRun
 from tasks.solving import Isolation, Job, Options, YesNo, check, options_of, prepare
 
@@ -33,10 +33,12 @@ async def solve(
     model2: str | None = None,
     team: str | None = None,
     assign: dict[str, str] | None = None,
+    param: dict[str, str] | None = None,
     temperature: float | None = 0.0,
     top_p: float | None = 0.95,
     max_tokens: int | None = None,
     pass_at_k: int = 1,
+    until_solved: bool = False,
     language: str = "Python3",
     cont: YesNo = "yes",
     result_log: Literal["full", "partial"] = "full",
@@ -57,26 +59,30 @@ async def solve(
 ) -> State[Any]:
     """Solve the problems of a code dataset with a strategy, grade the programs, and report.
 
-    The same command again does only what is missing.
+    The same command again does only what is missing. Several strategies, or several models as model 1, with commas
+    between, are a run each; a table at the end compares them.
 
     Parameters
     ----------
     dataset
         Path of a dataset, or its name (HumanEval) in data/ or the folder that CONSORT_DATA names.
     strategy
-        A file of tasks/strategies/, by its name in any case.
+        A file of tasks/strategies/, by its name in any case; or several, with commas between.
     model_provider
         Whose error codes the models' servers speak; openai goes by the host.
     model
         The same as --model1.
     model1
-        Model 1: a saved ModelEndpoint, URL#MODEL, recorded:PATH[#MODEL], or a model name at OPENAI_API_BASE.
+        Model 1: a saved ModelEndpoint, URL#MODEL, recorded:PATH[#MODEL], or a model name at OPENAI_API_BASE; or
+        several, with commas between.
     model2
         Model 2, for the stages that --assign gives it; a model name is looked for at OPENAI_API_BASE_2.
     team
         A saved Team, in place of --model1, --model2 and --assign.
     assign
         Which model serves a stage: --assign.debugging 2, or by try 1,1,2 (the last one repeats).
+    param
+        A strategy's own parameter: --param.max_debug_try 0 for CodeSIM, --param.tester audits for self_collaboration.
     temperature
         Sampling temperature.
     top_p
@@ -85,6 +91,9 @@ async def solve(
         Most tokens of one reply; the server's own limit without it.
     pass_at_k
         Samples per problem; pass@k is reported for every k up to it.
+    until_solved
+        Stop at a problem's first sample that is solved. The share of problems that any of k samples solved is
+        reported, and no pass@k.
     language
         Python3, in any case; for problems of whole programs C, C++, Java, JavaScript, Rust or Go too.
     cont
@@ -118,9 +127,12 @@ async def solve(
     isolation
         How programs are kept apart: bubblewrap, process, or auto for the best there is.
     output
-        Folder of runs, store, spool and caches.
+        Folder of runs, store, spool and caches; --output-dir is the same.
     """
-    began, options = time.monotonic(), options_of(flow="solve", **locals())
+    began, configurations = time.monotonic(), cells(locals())
+    if len(configurations) > 1:
+        return await run_matrix(configurations, solve, quiet=verbose == 0)
+    options = options_of(flow="solve", **configurations[0])
     return await execute(await prepare(options), _attempt_dataset, began)
 
 
@@ -136,6 +148,7 @@ async def solve_problem(
     model2: str | None = None,
     team: str | None = None,
     assign: dict[str, str] | None = None,
+    param: dict[str, str] | None = None,
     temperature: float | None = 0.0,
     top_p: float | None = 0.95,
     max_tokens: int | None = None,
@@ -173,6 +186,8 @@ async def solve_problem(
         A saved Team, in place of --model1, --model2 and --assign.
     assign
         Which model serves a stage: --assign.debugging 2, or by try 1,1,2 (the last one repeats).
+    param
+        A strategy's own parameter: --param.max_debug_try 0 for CodeSIM, --param.tester audits for self_collaboration.
     temperature
         Sampling temperature.
     top_p
@@ -209,14 +224,13 @@ async def solve_problem(
 async def _attempt_dataset(job: Job, run: OpenRun, console: Console) -> list[Exception]:
     """Attempt what is not finished yet, one task run a (problem, sample); return what failed."""
     items = [(problem, sample) for sample in range(job.configuration.samples) for problem in job.problems]
-    return await attempt_missing(job, run, items, solving(strategy_module(run.strategy).solve), console)
+    return await attempt_missing(job, run, items, solving(job.solver), console)
 
 
 async def _attempt_problem(job: Job, run: OpenRun, console: Console) -> list[Exception]:
     """Attempt the one problem, one task run a stage; return what failed."""
     try:
-        work = solving(strategy_module(run.strategy).solve)
-        ended = await attempt(run, job.problems[0], 0, work, around=staged())
+        ended = await attempt(run, job.problems[0], 0, solving(job.solver), around=staged())
     except SpoolFull:
         raise
     except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
@@ -230,7 +244,8 @@ def _one_problem(id: str, **parameters: Any) -> Options:
 
 
 async def _check_solve(**parameters: Any) -> None:
-    await check(await prepare(options_of(flow="solve", **parameters)))
+    for configuration in cells({"strategy": "codesim", **parameters}):
+        await check(await prepare(options_of(flow="solve", **configuration)))
 
 
 async def _check_problem(**parameters: Any) -> None:

@@ -18,7 +18,8 @@ from prefect.context import TaskRunContext
 from rich.console import Console
 
 from blocks.errors import CallError, PoolExhausted
-from blocks.spool import SpoolFull
+from blocks.records import AttemptRow
+from blocks.spool import SpoolFull, read_lines
 from tasks.attempts import Work, attempt
 from tasks.background import beside
 from tasks.models.rotation import SWITCHES, goes_on_elsewhere
@@ -70,16 +71,28 @@ def finished(run: OpenRun) -> set[str]:
     return {f"{run.run_id}/{name}" for name in names}
 
 
+def solved_problems(run: OpenRun) -> set[str]:
+    """Return the ids of the problems that some attempt of the run has solved."""
+    rows = (AttemptRow.model_validate_json(line) for _, line in read_lines(run.spool.folder / AttemptRow.table))
+    return {row.problem_id for row in rows if row.solved}
+
+
 async def attempt_missing(
     job: Job, run: OpenRun, items: list[tuple[Problem, int]], work: Work, console: Console
 ) -> list[Exception]:
-    """Attempt those (problem, sample) that are not finished yet, with a progress bar; return what failed."""
+    """Attempt those (problem, sample) that are not finished yet, with a progress bar; return what failed.
+
+    In a run until problems are solved the bar counts problems.
+    """
     done = finished(run)
     todo = [(problem, sample) for problem, sample in items if run.result_key(problem.id, sample) not in done]
+    total, left = len(items), len(todo)
+    if run.configuration.until_solved:
+        solved = solved_problems(run)
+        todo = [(problem, sample) for problem, sample in todo if problem.id not in solved]
+        total, left = (len({problem.id for problem, _ in those}) for those in (items, todo))
     quiet, status = job.options.verbose == 0, Usage(run).text
-    with Bar(
-        job.options.flow, len(items), len(items) - len(todo), console=console, quiet=quiet, status=status
-    ) as bar:
+    with Bar(job.options.flow, total, total - left, console=console, quiet=quiet, status=status) as bar:
         return await attempt_all(run, todo, work, bar.item)
 
 
@@ -91,7 +104,9 @@ async def attempt_all(
 ) -> list[Exception]:
     """Run attempts, `workers` generating and `eval_workers` grading at a time; return what failed.
 
-    `tell` hears of each end: the problem's id, solved, unsolved or error, and the outcome or the message.
+    `tell` hears of each end: the problem's id, solved, unsolved or error, and the outcome or the message. In a run
+    until problems are solved, the samples of a problem are attempted one after the other, none after one that is
+    solved, and `tell` hears of the last.
 
     One attempt that fails costs the others nothing. Where no model is left, what has not begun is left undone. A disk
     that takes no more stops the run: raises SpoolFull.
@@ -104,30 +119,43 @@ async def attempt_all(
     failures: list[Exception] = []
     full: list[SpoolFull] = []
     ends: Counter[str] = Counter()
-    left = iter(todo)
+    left = iter(_chains(run, todo))
 
-    def ended(problem: Problem, end: str, said: str) -> None:
+    def ended(problem_id: str, end: str, said: str) -> None:
         ends[end] += 1
-        logger.info("%s: %s (%s)", problem.id, end, said)
-        tell(problem.id, end, said)
+        tell(problem_id, end, said)
 
-    async def attempts(left: Iterator[tuple[Problem, int]]) -> None:
-        for problem, sample in left:
-            try:
-                attempted = await once(problem.id, sample)
-            except SpoolFull as failure:
-                full.append(failure)
-            except PoolExhausted as failure:
-                failures.append(failure)
-            except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
-                failures.append(failure)
-                ended(problem, "error", str(failure))
-            else:
-                ended(problem, "solved" if attempted.solved else "unsolved", attempted.outcome)
+    async def one(problem_id: str, sample: int) -> tuple[str, str]:
+        """Attempt it; return how it ended, and what is to be said of it."""
+        try:
+            attempted = await once(problem_id, sample)
+        except SpoolFull as failure:
+            full.append(failure)
+        except PoolExhausted as failure:
+            failures.append(failure)
+        except Exception as failure:  # noqa: BLE001 - recorded by the attempt, and told at the end
+            failures.append(failure)
+            return "error", str(failure)
+        else:
+            return "solved" if attempted.solved else "unsolved", attempted.outcome
+        return "", ""
+
+    async def attempts(left: Iterator[list[tuple[Problem, int]]]) -> None:
+        for chain in left:
+            end = said = ""
+            for problem, sample in chain:
+                end, said = await one(problem.id, sample)
+                if end:
+                    logger.info("%s: %s (%s)", problem.id, end, said)
+                if end == "solved" or full or run.exhausted:
+                    break
+            if end:
+                ended(chain[0][0].id, end, said)
             if full or run.exhausted:
                 return
 
-    async with _progress(len(todo), ends), asyncio.TaskGroup() as group:
+    chains = len({problem.id for problem, _ in todo}) if run.configuration.until_solved else len(todo)
+    async with _progress(chains, ends), asyncio.TaskGroup() as group:
         # As many again as generate may wait for the graders before generation has to wait for them too.
         for _ in range(min(len(todo), 2 * run.workers + run.eval_workers)):
             group.create_task(attempts(left))
@@ -136,6 +164,17 @@ async def attempt_all(
     if not failures and next(left, None) is not None:
         failures.append(run.nothing_left())
     return failures
+
+
+def _chains(run: OpenRun, todo: list[tuple[Problem, int]]) -> Iterator[list[tuple[Problem, int]]]:
+    """Yield what is to be attempted one after the other: each attempt alone, or the samples of one problem."""
+    if not run.configuration.until_solved:
+        yield from ([item] for item in todo)
+        return
+    by_problem: dict[str, list[tuple[Problem, int]]] = {}
+    for problem, sample in todo:
+        by_problem.setdefault(problem.id, []).append((problem, sample))
+    yield from by_problem.values()
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ from prefect.client.schemas.objects import State
 from blocks.errors import UsageError
 from blocks.server import load_environment, prefect_server
 
+OTHER_NAMES = {"--output-dir": "--output"}
+
 Check = Callable[..., Awaitable[object]]
 
 
@@ -62,11 +64,17 @@ def main(*commands: Command, arguments: list[str] | None = None) -> int:
 
 
 def normalised(tokens: list[str]) -> list[str]:
-    """Accept `--top_p` for `--top-p`; the part behind a dot or an equals sign is left as it is."""
+    """Accept `--top_p` for `--top-p`, and flags by their other names.
+
+    The part behind a dot or an equals sign is left as it is.
+    """
 
     def one(token: str) -> str:
         flag = re.match(r"--[A-Za-z][\w-]*", token)
-        return token if flag is None else flag[0].replace("_", "-") + token[flag.end() :]
+        if flag is None:
+            return token
+        name = flag[0].replace("_", "-")
+        return OTHER_NAMES.get(name, name) + token[flag.end() :]
 
     return [one(token) for token in tokens]
 
@@ -157,7 +165,7 @@ def _config(file: Path, commands: tuple[Command, ...]) -> Any:
     for command in commands:
         read = command.read(data, file) if command.read else None
         data = data if read is None else read
-    flags = {str(name).replace("_", "-"): value for name, value in data.items()}
+    flags = {normalised([f"--{name}"])[0].removeprefix("--"): value for name, value in data.items()}
     return cyclopts.config.Dict(flags, use_commands_as_keys=False, source=str(file))
 
 

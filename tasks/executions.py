@@ -105,7 +105,7 @@ def _introduce(job: Job, run: OpenRun, console: Console) -> None:
 
 
 def _verdict(job: Job, run: OpenRun, summary: Summary, failures: list[Exception]) -> State[Any]:
-    data = summary.model_dump(mode="json")
+    data = {**summary.model_dump(mode="json"), "folder": str(run.folder.path)}
     if not failures:
         return Completed(message=f"{summary.solved} of {summary.problems} solved", data=data)
     endpoints = [endpoint for model in run.models for endpoint in model.endpoints]

@@ -106,7 +106,7 @@ async def _graded_calls(problem: Problem, program: str, suite: Suite, limits: Li
     total = sum(seconds) or 1.0
     results = []
     for test, wall in zip(tests, seconds, strict=True):
-        detail = "" if test.outcome == "passed" else _tidy(f"{test.source}\n{_said(test, program)}".strip())
+        detail = "" if test.outcome == "passed" else tidy(f"{test.source}\n{_said(test, program)}".strip())
         results.append(
             _result(
                 test.outcome, detail[:LONGEST_DETAIL], session.cpu * wall / total, wall, session.peak, "assertion"
@@ -118,7 +118,7 @@ async def _graded_calls(problem: Problem, program: str, suite: Suite, limits: Li
 async def _graded_runs(program: str, pairs: Sequence[Pair], limits: Limits, language: str) -> list[TestResult]:
     results = []
     for number, ran in enumerate(await _runs(program, pairs, limits, language)):
-        detail = "" if ran.outcome == "passed" else _tidy(_differs(ran, pairs[number], LONGEST_DETAIL))
+        detail = "" if ran.outcome == "passed" else tidy(_differs(ran, pairs[number], LONGEST_DETAIL))
         results.append(_result(ran.outcome, detail, ran.cpu, ran.wall, ran.peak, "tokens"))
     return results
 
@@ -152,13 +152,13 @@ async def run_samples(problem: Problem, program: str, limits: Limits, *, languag
         except grader.Broken as failure:
             raise HarnessError(str(failure)) from None
         if (broken := _broken(session)) is not None:
-            raise HarnessError(_tidy(broken))
+            raise HarnessError(tidy(broken))
         failed = session.stopped
         if failed is not None and not session.loaded:
             text = f"The program could not be loaded: {_said(failed, program)}"
             passed = sum(test.outcome == "passed" for test in judged)
             samples = problem.samples.size
-            return SampleReport(passed=False, samples=samples, samples_passed=passed, text=_tidy(text))
+            return SampleReport(passed=False, samples=samples, samples_passed=passed, text=tidy(text))
         judged += session.judged
         left = left[len(session.judged) :]
         if failed is not None and left:
@@ -177,9 +177,9 @@ async def _ran_samples(problem: Problem, program: str, limits: Limits, language:
     ran = await _runs(program, pairs, limits, language) if pairs else []
     for each in ran:
         if each.outcome == "harness_error":
-            raise HarnessError(_tidy(each.error))
+            raise HarnessError(tidy(each.error))
     if ran and ran[0].outcome == "compile_error":
-        text = _tidy(f"The program does not compile:\n{ran[0].error}")
+        text = tidy(f"The program does not compile:\n{ran[0].error}")
         return SampleReport(passed=False, samples=len(pairs), samples_passed=0, text=text)
     said = [
         (each.outcome == "passed", source, _differs(each, pair, LONGEST_REPORT).partition("\n")[2])
@@ -194,7 +194,7 @@ def _report(said: list[tuple[bool, str, str]], sources: Sequence[str]) -> Sample
     parts = [f"{passed} of {samples} sample tests passed." if samples else "There are no sample tests."]
     parts += [f"{source}\n{happened}" for good, source, happened in said if not good]
     parts += [f"{source}\nnot run" for source in sources[len(said) :]]
-    text = "\n\n".join(_tidy(part) for part in parts)
+    text = "\n\n".join(tidy(part) for part in parts)
     return SampleReport(passed=passed == samples, samples=samples, samples_passed=passed, text=text)
 
 
@@ -208,10 +208,20 @@ async def _session(problem: Problem, program: str, setup: str, tests: tuple[str,
 
 
 async def _runs(program: str, pairs: Sequence[Pair], limits: Limits, language: str) -> list[Ran]:
+    return await run_program(program, [(pair.input, pair.output) for pair in pairs], limits, language)
+
+
+async def run_program(
+    program: str, work: Sequence[tuple[str, str | None]], limits: Limits, language: str = "Python3"
+) -> list[Ran]:
+    """Run a whole program on each input, and compare where an output is expected; a `harness_error` is tried twice.
+
+    After an input on which it passed a limit, and where it does not compile, the others are not run.
+    """
+
     async def once() -> list[Ran]:
-        work = [(pair.input, pair.output) for pair in pairs]
         numbers, setting = numbers_of(limits, keep_output=True), setting_of(limits.isolation)
-        return [Ran(*ran) for ran in await grader.ask("programs", language, program, work, numbers, setting)]
+        return [Ran(*ran) for ran in await grader.ask("programs", language, program, list(work), numbers, setting)]
 
     def broken(ran: list[Ran]) -> str | None:
         return next((each.error for each in ran if each.outcome == "harness_error"), None)
@@ -293,7 +303,7 @@ def _differs(ran: Ran, pair: Pair, longest: int) -> str:
     return f"line {ran.line} differs\nExpected output:\n{expected}\nOutput:\n{got}"
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     """Without what differs from run to run (addresses, the private folder's name) or is not Unicode."""
     text = text[:LONGEST_REPORT]
     text = re.sub(r"0x[0-9a-fA-F]{6,}", "0x…", text)

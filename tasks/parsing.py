@@ -4,6 +4,7 @@ The rules are those of CodeSIM's reply formats (arXiv 2502.05664), read as model
 """
 
 import ast
+import json
 import re
 import textwrap
 import warnings
@@ -58,6 +59,22 @@ def plan_of(text: str) -> str:
     answer = answer_of(text)
     headings = list(PLAN_HEADING.finditer(answer))
     return answer[headings[-1].start() :].strip() if headings else answer
+
+
+def plan_in_json(text: str) -> str:
+    """Return the JSON object that an answer holds, tidied, or the answer where it holds none; raises BadReply."""
+    answer = answer_of(text)
+    if not answer:
+        raise BadReply("the reply is empty")
+    blocks = [block.text for block in fenced_blocks(answer)]
+    for said in (*reversed(blocks), answer[answer.find("{") : answer.rfind("}") + 1]):
+        try:
+            plan = json.loads(said)
+            if isinstance(plan, dict) and plan:
+                return json.dumps(plan, indent=2, ensure_ascii=False)
+        except (ValueError, RecursionError):
+            continue
+    return answer
 
 
 def needs_change(critique: str) -> bool:

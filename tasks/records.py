@@ -43,6 +43,21 @@ class Suite(Record):
         return len(self.assertions) + len(self.pairs)
 
 
+class Checks(Record):
+    """Tests that a model wrote: Python that defines `check(candidate)`, or pairs for a whole program.
+
+    They are not trusted: such a source runs in the sandbox, beside the program.
+    """
+
+    source: str = ""
+    pairs: tuple[Pair, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The tests as they are kept."""
+        return self.source or "\n\n".join(f"Input:\n{pair.input}\nOutput:\n{pair.output}" for pair in self.pairs)
+
+
 class Problem(Record):
     """One item of a dataset: a program to write, judged by its tests.
 

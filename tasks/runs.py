@@ -56,6 +56,7 @@ class Configuration(Record):
     top_p: float | None
     max_tokens: int | None
     samples: int
+    until_solved: bool = False
     problem: str | None = None  # of a run of one problem
     suite: SuiteName = "hidden"
     limits: dict[str, bool | int | float] = Field(default_factory=dict)
@@ -64,7 +65,7 @@ class Configuration(Record):
 
     def digest(self) -> str:
         """The SHA-256 by which a Run-n is found again; what is newer than a run's folder counts where it is set."""
-        usual = {"suite": "hidden", "limits": {}, "parameters": {}, "place": ""}
+        usual = {"suite": "hidden", "limits": {}, "parameters": {}, "place": "", "until_solved": False}
         newer = {name for name, value in usual.items() if getattr(self, name) == value}
         what = self.model_dump(exclude={"references", *newer})
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()

@@ -11,12 +11,13 @@ from blocks.errors import CallError, PoolExhausted
 from blocks.limits import Limits
 from blocks.records import CallRow, Message, ProgramRow, Request, now
 from blocks.spool import Spool
+from tasks import checks as written
 from tasks import grading, prompts
 from tasks.models.call_cache import CallCache, call_key
 from tasks.models.reading import OnText
 from tasks.models.rotation import OpenPool, complete
-from tasks.parsing import BadReply
-from tasks.records import Problem, SampleReport
+from tasks.parsing import BadReply, answer_of
+from tasks.records import Checks, Problem, SampleReport, Suite
 from tasks.report_cache import ReportCache
 
 T = TypeVar("T")
@@ -79,48 +80,87 @@ class Session:
         *,
         parse: Callable[[str], T] = str,  # type: ignore[assignment]
         try_number: int = 1,
+        history: list[Message] | None = None,
         **values: object,
     ) -> T:
         """Ask the model that serves `stage` and return what `parse` makes of the reply (its text without one).
 
-        The prompt is `prompts/<strategy>/<stage>.jinja` with the problem, the language and `values`. A reply that
-        `parse` refuses with BadReply is asked again, up to twice; the third refusal is raised. Raises CallError
-        where no reply could be had.
+        The prompt is `prompts/<strategy>/<stage>.jinja` with the problem, the language and `values`. The messages of
+        a `history` go before it; prompt and answer are added to them once `parse` takes the reply. One that it
+        refuses with BadReply is asked again, up to twice; the third refusal is raised. Raises CallError where no
+        reply could be had.
         """
         text = prompts.render(self.run.strategy, stage, problem=self.problem, language=self.language, **values)
+        before = tuple(history or ())
 
         async def work() -> T:
             for left in range(ASKED_AGAIN, -1, -1):
-                call = await self.call(stage, text, try_number=try_number)
+                call = await self.call(stage, text, before=before, try_number=try_number)
                 try:
-                    return parse(call.reply or "")
+                    parsed = parse(call.reply or "")
                 except BadReply:
                     if not left:
                         raise
+                else:
+                    if history is not None:
+                        answer = Message(role="assistant", content=answer_of(call.reply or ""))
+                        history[:] = (*before, Message(role="user", content=text), answer)
+                    return parsed
             raise AssertionError("the last refusal is raised")
 
         return await self.around(stage, work)
 
-    async def run_samples(self, program: str, *, stage: str = "coding") -> SampleReport:
-        """Run the public samples on a program in the sandbox, as one more round of this attempt.
+    async def run_samples(
+        self, program: str, *, stage: str = "coding", plan: str = "", samples: Suite | None = None
+    ) -> SampleReport:
+        """Run the public samples (or `samples`) on a program in the sandbox, as one more round of this attempt.
 
         A problem without samples passes unchecked. Raises HarnessError where the sandbox itself fails.
         """
-
-        known = self.run.reports.find(self.problem.id, self.sample, self.programs, program)
+        problem = self.problem if samples is None else self.problem.model_copy(update={"samples": samples})
 
         async def work() -> SampleReport:
-            if known is not None:
-                passed = known.samples_passed == known.samples
-                said = {"samples": known.samples, "samples_passed": known.samples_passed, "text": known.report}
-                return SampleReport.model_validate({"passed": passed, **said})
-            return await grading.run_samples(self.problem, program, self.run.limits, language=self.language)
+            return await grading.run_samples(problem, program, self.run.limits, language=self.language)
 
-        report = await self.around("tests", work)
+        report = await self._round(work, program, stage, plan, None)
         self.samples_checked = report.samples
-        if known is not None:
+        return report
+
+    async def run_checks(
+        self, program: str, checks: Checks, *, stage: str = "coding", plan: str = ""
+    ) -> SampleReport:
+        """Run tests that a model wrote on a program in the sandbox, as one more round; raises HarnessError."""
+
+        async def work() -> SampleReport:
+            return await written.run_checks(self.problem, program, checks, self.run.limits, language=self.language)
+
+        return await self._round(work, program, stage, plan, checks.text)
+
+    def keep(self, program: str, *, stage: str = "coding", plan: str = "", report: str = "") -> None:
+        """Keep a program on which nothing is run as one more round, with what a model says of it, if one does."""
+        self._keep(program, stage, plan, None, SampleReport(passed=True, samples=0, samples_passed=0, text=report))
+
+    async def _round(
+        self, work: Callable[[], Awaitable[SampleReport]], program: str, stage: str, plan: str, tests: str | None
+    ) -> SampleReport:
+        """Return what the tests of a round say, as they said it the first time."""
+        known = self.run.reports.find(self.problem.id, self.sample, self.programs, program)
+
+        async def again() -> SampleReport:
+            if known is None:
+                return await work()
+            passed = known.samples_passed == known.samples
+            said = {"samples": known.samples, "samples_passed": known.samples_passed, "text": known.report}
+            return SampleReport.model_validate({"passed": passed, **said})
+
+        report = await self.around("tests", again)
+        if known is None:
+            self._keep(program, stage, plan, tests, report)
+        else:
             self.programs += 1
-            return report
+        return report
+
+    def _keep(self, program: str, stage: str, plan: str, tests: str | None, report: SampleReport) -> None:
         self.run.reports.add(
             ProgramRow(
                 run_id=self.run.run_id,
@@ -128,7 +168,9 @@ class Session:
                 sample=self.sample,
                 round=self.programs,
                 stage=stage,
+                plan=plan or None,
                 program=program,
+                tests=tests,
                 samples=report.samples,
                 samples_passed=report.samples_passed,
                 report=report.text,
@@ -136,13 +178,13 @@ class Session:
             )
         )
         self.programs += 1
-        return report
 
     async def call(
         self,
         stage: str,
         text: str,
         *,
+        before: Sequence[Message] = (),
         try_number: int = 1,
         ordinal: int | None = None,
         max_tokens: int | None = None,
@@ -150,14 +192,14 @@ class Session:
     ) -> CallRow:
         """Make one call of a stage, or replay it where it has been paid for; raises CallError.
 
-        Without an `ordinal` calls of a stage are counted. `on_text` hears the reply as it is written; a replayed one
-        is heard whole.
+        The messages `before` go before the text. Without an `ordinal` calls of a stage are counted. `on_text` hears
+        the reply as it is written; a replayed one is heard whole.
         """
         number = self.run.assignment.model_number(stage, try_number)
         counted = ordinal is None
         self.asked[stage] += counted
         request = Request(
-            messages=(Message(role="user", content=text),),
+            messages=(*before, Message(role="user", content=text)),
             temperature=self.run.temperature,
             top_p=self.run.top_p,
             max_tokens=max_tokens or self.run.max_tokens,

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import inspect
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
@@ -18,13 +19,14 @@ from blocks.sandbox import Sandbox, no_bubblewrap
 from blocks.server import load_environment
 from blocks.team import Team
 from tasks import prompts
-from tasks.attempts import strategy
+from tasks.attempts import Solver, strategy
 from tasks.datasets.load import Dataset, load
 from tasks.models.references import Model, resolve
 from tasks.records import Problem
 from tasks.runs import Configuration, OpenRun, SuiteName, open_run, probe_models
 from tasks.sandbox.grader import at_once
 from tasks.sandbox.languages import LANGUAGES, missing, named
+from tasks.strategy_parameters import chosen_parameters
 
 YesNo = Literal["yes", "no"]
 Isolation = Literal["auto", "bubblewrap", "process"]
@@ -43,10 +45,12 @@ class Options(Record):
     model2: str | None = None
     team: str | None = None
     assign: dict[str, str] | None = None
+    param: dict[str, str] | None = None
     temperature: float | None = 0.0
     top_p: float | None = 0.95
     max_tokens: int | None = None
     pass_at_k: int = 1
+    until_solved: bool = False
     language: str = "Python3"
     cont: YesNo = "yes"
     result_log: Literal["full", "partial"] = "full"
@@ -66,10 +70,10 @@ class Options(Record):
     isolation: Isolation = "auto"
     output: Path = Path("results")
 
-    @field_validator("assign", mode="before")
+    @field_validator("assign", "param", mode="before")
     @classmethod
-    def _as_text(cls, stages: object) -> object:
-        return {stage: str(said) for stage, said in stages.items()} if isinstance(stages, dict) else stages
+    def _as_text(cls, given: object) -> object:
+        return {name: str(said) for name, said in given.items()} if isinstance(given, dict) else given
 
     @field_validator("suite", mode="before")
     @classmethod
@@ -97,6 +101,12 @@ class Job(NamedTuple):
     problems: tuple[Problem, ...]
     sandbox: Sandbox | None  # of a job that runs programs
     warnings: tuple[str, ...] = ()
+
+    @property
+    def solver(self) -> Solver:
+        """The run's strategy with its parameters."""
+        solver: Solver = strategy(self.configuration.strategy).solve
+        return partial(solver, **self.configuration.parameters)
 
     def open(self) -> AbstractAsyncContextManager[OpenRun]:
         """Open the run; see `open_run`."""
@@ -159,7 +169,9 @@ async def prepare(options: Options) -> Job:
         top_p=options.top_p,
         max_tokens=options.max_tokens,
         samples=options.pass_at_k,
+        until_solved=options.until_solved,
         problem=options.problems if options.flow == "solve-problem" else None,
+        parameters=chosen_parameters(module, options.param or {}),
         limits=sandbox.limits().unusual(),
     )
     return Job(options, configuration, models, dataset, problems, sandbox, warnings)

@@ -5,32 +5,23 @@ import json
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import jinja2
 import pytest
 
 from blocks.endpoint import PROVIDER_HOSTS, ModelEndpoint, Provider
-from blocks.errors import TABLES, BadRequest, CallError, Rule, Transient, classify
-from blocks.records import AttemptRow, CallRow
-from blocks.spool import read_lines
+from blocks.errors import TABLES, BadRequest, CallError, Rule, Transient, UsageError, classify
+from blocks.records import AttemptRow
 from tasks import prompts
-from tasks.attempts import attempt, solving, strategies, strategy
+from tasks.attempts import strategies, strategy
 from tasks.datasets.load import DatasetError, load, loaders
-from tasks.records import Attempt
 from tasks.session import ASKED_AGAIN
-from tasks.solving import Options, prepare
+from tasks.strategy_parameters import chosen_parameters, parameters_of
+from tests.attempting import attempted, calls_of, lines_of
 
 STRATEGIES = strategies()
 LOADERS = loaders()
-
-ROW = {
-    "task_id": "Double/0",
-    "prompt": 'def double(n: int) -> int:\n    """Return n twice.\n    >>> double(2)\n    4\n    """\n',
-    "entry_point": "double",
-    "canonical_solution": "    return 2 * n\n",
-    "test": "def check(candidate):\n    assert candidate(3) == 6\n    assert candidate(-1) == -2\n",
-}
 
 # One reply for every stage, in all the forms that strategies read. Where a new strategy reads another form, add it.
 REPLY = """
@@ -55,7 +46,13 @@ def double(n):
 
 def check(candidate):
     assert candidate(2) == 4
+    assert double(5) == 10
 ```
+
+Input:
+2
+Output:
+4
 """
 EXEMPLAR = (
     "<problem><description>Triple it.</description><code>def f(n): return 3 * n</code>"
@@ -87,39 +84,10 @@ PROGRAMS = {
 }
 
 
-class Ended(NamedTuple):
-    """An attempt, its calls, and how many of them this execution paid for."""
-
-    attempt: Attempt
-    calls: list[CallRow]
-    paid: int
-
-
-async def attempted(folder: Path, name: str, *replies: dict[str, Any]) -> Ended:
-    """Have a strategy solve the one problem with recorded replies, in a real run with the real sandbox."""
-    dataset, recording = folder / "double.jsonl", folder / "replies.jsonl"
-    dataset.write_text(json.dumps(ROW))
-    recording.write_text("\n".join(json.dumps(reply) for reply in replies))
-    options = Options(
-        flow="solve",
-        dataset=str(dataset),
-        strategy=name,
-        model1=f"recorded:{recording}",
-        output=folder / "results",
-    )
-    job = await prepare(options)
-    async with job.open() as run:
-        ended = await attempt(run, job.problems[0], 0, solving(strategy(name).solve))
-        return Ended(ended, calls_of(folder), run.calls.paid)
-
-
-def calls_of(folder: Path) -> list[CallRow]:
-    return [CallRow.model_validate_json(line) for line in lines_of(folder, "calls")]
-
-
-def lines_of(folder: Path, table: str) -> list[bytes]:
-    spools = sorted(folder.glob(f"results/.consort/spool/*/{table}"))
-    return [line for spool in spools for _, line in read_lines(spool)]
+def optional_of(name: str) -> dict[str, dict[str, Any]]:
+    """The stages of a strategy that are asked only with other parameters than the usual, with such parameters."""
+    optional: dict[str, dict[str, Any]] = getattr(strategy(name), "OPTIONAL_STAGES", {})
+    return optional
 
 
 # Strategies
@@ -129,12 +97,38 @@ def lines_of(folder: Path, table: str) -> list[bytes]:
 def test_a_strategy_says_what_it_needs(name: str):
     module = strategy(name)
     assert inspect.iscoroutinefunction(module.solve)
-    assert list(inspect.signature(module.solve).parameters) == ["problem", "session"]
+    problem, session, *own = inspect.signature(module.solve).parameters.values()
+    assert (problem.name, session.name) == ("problem", "session")
+    assert problem.kind == session.kind == inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert all(parameter.kind == inspect.Parameter.KEYWORD_ONLY for parameter in own)
     assert module.__doc__
     assert module.solve.__doc__
     assert isinstance(module.STAGES, tuple)
     assert len(set(module.STAGES)) == len(module.STAGES) > 0
     assert 1 <= module.FEWEST_CALLS <= module.MOST_CALLS
+    assert optional_of(name).keys() < set(module.STAGES)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"), [(name, own) for name in STRATEGIES for own in parameters_of(strategy(name))]
+)
+def test_a_parameter_is_told_and_takes_its_usual_value(name: str, parameter: str):
+    module = strategy(name)
+    assert f"    {parameter}\n        " in module.solve.__doc__
+    usual = parameters_of(module)[parameter]
+    assert chosen_parameters(module, {parameter: str(usual)}) == {}
+    with pytest.raises(UsageError, match=rf"--param\.{parameter} ''"):
+        chosen_parameters(module, {parameter: ""})
+
+
+@pytest.mark.parametrize(("name", "stage"), [(name, stage) for name in STRATEGIES for stage in strategy(name).STAGES])
+async def test_every_stage_can_be_given_to_the_second_model(tmp_path: Path, name: str, stage: str):
+    param = optional_of(name).get(stage, {})
+    options: dict[str, Any] = {"param": param, "model2": "recorded:{recording}", "assign": {stage: "2"}}
+    ended = await attempted(tmp_path, name, {"content": HARD}, **options)
+    numbers = {call.stage: call.model_number for call in ended.calls}
+    assert numbers.pop(stage) == 2
+    assert set(numbers.values()) <= {1}
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -178,7 +172,7 @@ async def test_the_most_calls_where_nothing_does_and_every_stage_is_asked(tmp_pa
     assert (ended.attempt.solved, ended.attempt.outcome) == (False, "wrong_answer")
     assert ended.attempt.program is not None
     assert len(ended.calls) == strategy(name).MOST_CALLS == ended.paid
-    assert {call.stage for call in ended.calls} == set(strategy(name).STAGES)
+    assert {call.stage for call in ended.calls} == set(strategy(name).STAGES) - optional_of(name).keys()
     ordinals = Counter(call.stage for call in ended.calls)
     for stage, count in ordinals.items():
         assert [call.ordinal for call in ended.calls if call.stage == stage] == list(range(1, count + 1))
@@ -215,12 +209,12 @@ async def test_nonsense_at_every_stage_is_unsolved_and_no_crash(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-@pytest.mark.parametrize("reply", PROGRAMS.values(), ids=PROGRAMS)
-async def test_a_program_that_cannot_be_run_is_unsolved_and_no_crash(tmp_path: Path, name: str, reply: str):
-    ended = await attempted(tmp_path, name, {"content": reply})
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+async def test_a_program_that_cannot_be_run_is_unsolved_and_no_crash(tmp_path: Path, name: str, program: str):
+    ended = await attempted(tmp_path, name, {"content": HARD[: HARD.rindex("```python")] + program})
     assert (ended.attempt.solved, ended.attempt.error_kind) == (False, None)
     assert ended.attempt.program is not None
-    assert strategy(name).FEWEST_CALLS <= len(ended.calls) <= strategy(name).MOST_CALLS
+    assert strategy(name).FEWEST_CALLS <= len(ended.calls) <= strategy(name).MOST_CALLS * (1 + ASKED_AGAIN)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

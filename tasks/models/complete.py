@@ -283,7 +283,9 @@ def _body(endpoint: OpenEndpoint, request: Request, way: Way) -> dict[str, Any]:
 
 def _headers(endpoint: OpenEndpoint, request: Request) -> dict[str, str]:
     """Tell recorded servers, and no others, which call of which attempt this is."""
-    return key_headers(request.problem_id, request.stage, request.ordinal) if endpoint.recorded else {}
+    if not endpoint.recorded:
+        return {}
+    return key_headers(request.problem_id, request.stage, request.ordinal, request.sample)
 
 
 def _problem(endpoint: OpenEndpoint, status: int | None, headers: dict[str, str], body: bytes) -> CallError:

@@ -35,6 +35,7 @@ from tasks.models.wire import Answer, Fields, Frame, Settings, cut_short, docume
 
 OWNER = "consort-recorded"
 PROBLEM, STAGE, ORDINAL = "X-Consort-Problem", "X-Consort-Stage", "X-Consort-Ordinal"
+SAMPLE = "X-Consort-Sample"
 
 
 @contextlib.asynccontextmanager
@@ -79,9 +80,9 @@ def application(server: "RecordedServer") -> Starlette:
     )
 
 
-def key_headers(problem_id: str, stage: str, ordinal: int) -> dict[str, str]:
+def key_headers(problem_id: str, stage: str, ordinal: int, sample: int = 0) -> dict[str, str]:
     """The headers that say which call this is. Percent-encoded: an id may hold what HTTP cannot carry."""
-    return {PROBLEM: quote(problem_id), STAGE: quote(stage), ORDINAL: str(ordinal)}
+    return {PROBLEM: quote(problem_id), SAMPLE: str(sample), STAGE: quote(stage), ORDINAL: str(ordinal)}
 
 
 class Stats(Record):
@@ -160,15 +161,20 @@ def _answer(server: RecordedServer, body: bytes, headers: Mapping[str, str]) -> 
 
 
 def _key(model: str, headers: Mapping[str, str]) -> CallKey:
-    ordinal = headers.get(ORDINAL, "")
-    if ordinal and (not ordinal.isdecimal() or int(ordinal) < 1):
-        raise ValueError(f"header {ORDINAL} is '{ordinal}'; send a number from 1")
     return CallKey(
         model=model,
         problem_id=unquote(headers.get(PROBLEM, "")) or None,
         stage=unquote(headers.get(STAGE, "")) or None,
-        ordinal=int(ordinal) if ordinal else None,
+        ordinal=_number(headers, ORDINAL, 1),
+        sample=_number(headers, SAMPLE, 0),
     )
+
+
+def _number(headers: Mapping[str, str], name: str, first: int) -> int | None:
+    said = headers.get(name, "")
+    if said and (not said.isdecimal() or int(said) < first):
+        raise ValueError(f"header {name} is '{said}'; send a number from {first}")
+    return int(said) if said else None
 
 
 def _one_line(error: ValueError) -> str:

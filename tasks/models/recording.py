@@ -5,7 +5,7 @@ One JSON object a line; blank lines are skipped. A reply:
     {"problem_id": "HumanEval/0", "stage": "coding", "n": 1, "model": "gpt-oss-120b", "content": "def f(): …",
      "prompt_tokens": 1343, "completion_tokens": 2083}
 
-All but `content` may be left out or null: a record without `problem_id`, `stage`, `n` or `model` is for any
+All but `content` may be left out or null: a record without `problem_id`, `sample`, `stage`, `n` or `model` is for any
 of them, and one without both token counts sends no usage. The shortest file is `{"content": "hi"}`.
 See `RecordedReply` for the other fields, and `QuotaScript` for what the first line may be instead.
 """
@@ -103,14 +103,15 @@ class _Line(BaseModel):
 class RecordedReply(_Line):
     """One line: the reply, or the scripted failure, to one call.
 
-    `problem_id` (of a path its last component is enough), `stage`, `n` (the ordinal, from 1) and `model` say which
-    call it answers, `match` (a regular expression, searched in the last user message) which text. `latency` is the
+    `problem_id` (of a path its last component is enough), `sample` (from 0), `stage`, `n` (the ordinal, from 1) and
+    `model` say which call it answers, `match` (a regular expression, searched in the last user message) which text. `latency` is the
     time to the last byte, `ttft` to the first token, in seconds. `status`, `headers` and `body` (JSON, or text) are
     sent as they stand. `disconnect_after` cuts the connection after that many characters: of reasoning and content
     in a stream, of the body otherwise.
     """
 
     problem_id: str | None = None
+    sample: Annotated[int, Field(ge=0)] | None = None
     stage: str | None = None
     n: Annotated[int, Field(ge=1)] | None = None
     model: str | None = None
@@ -222,6 +223,7 @@ class CallKey(NamedTuple):
     problem_id: str | None
     stage: str | None
     ordinal: int | None
+    sample: int | None = None
 
 
 class Chosen(NamedTuple):
@@ -252,7 +254,7 @@ class Replies:
         """The record for a call whose last user message is `message`; None where the file has none.
 
         The scripted failures for the call come first, once each, in the file's order; then the reply that
-        names most of the call (problem, stage, `match`, `n`, model, in this order), the first of equals.
+        names most of the call (problem, stage, `match`, sample, `n`, model, in this order), the first of equals.
         Where there are only failures the last repeats.
         """
         group = [chosen for tier in self._tiers(key, message) for chosen in _of_ordinal(tier, key.ordinal)]
@@ -272,9 +274,10 @@ class Replies:
                 chosen
                 for chosen in self._index.get((problem_id, stage), ())
                 if model is None or chosen.reply.model in (None, model)
+                if key.sample is None or chosen.reply.sample in (None, key.sample)
                 if (chosen.reply.match.search(message) if chosen.reply.match else _named(problem_id, stage, key))
             ]
-            yield sorted(fit, key=lambda c: (c.reply.match is None, c.reply.n is None, c.reply.model is None))
+            yield sorted(fit, key=_vague)
 
     def _keys(self, key: CallKey) -> Iterable[tuple[str | None, str | None]]:
         if key.problem_id is not None and key.stage is not None:
@@ -287,6 +290,12 @@ class Replies:
             if key.stage is None or stage in (None, key.stage)
         ]
         return sorted(fit, key=lambda names: (names[0] is None, names[1] is None))
+
+
+def _vague(chosen: Chosen) -> tuple[bool, bool, bool, bool]:
+    """What a record does not name of the call; a record that names more comes first."""
+    reply = chosen.reply
+    return reply.match is None, reply.sample is None, reply.n is None, reply.model is None
 
 
 def _named(problem_id: str | None, stage: str | None, key: CallKey) -> bool:

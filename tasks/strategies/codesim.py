@@ -1,29 +1,54 @@
 """CodeSIM: plan, check the plan by simulating it, code, debug (Islam et al., arXiv 2502.05664).
 
 Calls: at least 3 (planning, simulation, coding), at most 45 (5 plans, each with a refinement and 5 debuggings),
-not counting replies that had to be asked again.
+not counting replies that had to be asked again. The paper's ablations are parameters: `verify_plan=no` saves the
+simulations and refinements, `max_debug_try=0` the debugging; `self_made_samples` costs one call more.
 """
 
 from functools import partial
+from typing import Annotated
+
+from pydantic import Field
 
 from tasks.parsing import answer_of, needs_change, plan_of, program_of
-from tasks.records import Problem
+from tasks.records import Problem, Suite
 from tasks.session import Session
+from tasks.written_tests import assertions_of, pairs_of
 
-STAGES = ("planning", "simulation", "refinement", "coding", "debugging")
+STAGES = ("samples", "planning", "simulation", "refinement", "coding", "debugging")
+OPTIONAL_STAGES = {"samples": {"self_made_samples": 3}}
 FEWEST_CALLS, MOST_CALLS = 3, 45
-MAX_PLAN_TRY = 5
-MAX_DEBUG_TRY = 5
 
 
-async def solve(problem: Problem, session: Session) -> str:
-    """Return the first program that passes the public samples, or the last one written."""
+async def solve(
+    problem: Problem,
+    session: Session,
+    *,
+    max_plan_try: Annotated[int, Field(ge=1)] = 5,
+    max_debug_try: Annotated[int, Field(ge=0)] = 5,
+    verify_plan: bool = True,
+    self_made_samples: Annotated[int, Field(ge=0, le=50)] = 0,
+) -> str:
+    """Return the first program that passes the samples, or the last one written.
+
+    Parameters
+    ----------
+    max_plan_try
+        Plans, each with a program of its own.
+    max_debug_try
+        Debuggings of each plan's program.
+    verify_plan
+        Whether each plan is traced by hand, and refined where the trace asks for it.
+    self_made_samples
+        Samples that the model is asked to add to the problem's own.
+    """
     program, a_program = "", partial(program_of, language=session.language)
-    for plan_try in range(1, MAX_PLAN_TRY + 1):
-        plan = await _verified_plan(session, plan_try)
+    samples = await _samples(problem, session, self_made_samples)
+    for plan_try in range(1, max_plan_try + 1):
+        plan = await _plan(session, plan_try, verify_plan)
         program = await session.ask("coding", parse=a_program, try_number=plan_try, plan=plan)
-        report = await session.run_samples(program, stage="coding")
-        for debug_try in range(1, MAX_DEBUG_TRY + 1):
+        report = await session.run_samples(program, stage="coding", plan=plan, samples=samples)
+        for debug_try in range(1, max_debug_try + 1):
             if report.passed:
                 break
             program = await session.ask(
@@ -34,15 +59,30 @@ async def solve(problem: Problem, session: Session) -> str:
                 program=program,
                 report=report.text,
             )
-            report = await session.run_samples(program, stage="debugging")
+            report = await session.run_samples(program, stage="debugging", plan=plan, samples=samples)
         if report.passed:
             return program
     return program
 
 
-async def _verified_plan(session: Session, plan_try: int) -> str:
-    """Plan, trace the plan by hand, and refine it once where the trace asks for it."""
+async def _samples(problem: Problem, session: Session, wanted: int) -> Suite:
+    """Return the problem's samples, and as many again as are wanted of the model's own."""
+    public = problem.samples
+    if not wanted:
+        return public
+    if problem.entry_point:
+        parse = partial(assertions_of, entry_point=problem.entry_point)
+        made = await session.ask("samples", parse=parse, wanted=wanted)
+        return public.model_copy(update={"assertions": (*public.assertions, *made[:wanted])})
+    checks = await session.ask("samples", parse=pairs_of, wanted=wanted)
+    return public.model_copy(update={"pairs": (*public.pairs, *checks.pairs[:wanted])})
+
+
+async def _plan(session: Session, plan_try: int, verify: bool) -> str:
+    """Plan; where plans are verified, trace the plan by hand and refine it once where the trace asks for it."""
     plan = await session.ask("planning", parse=plan_of, try_number=plan_try)
+    if not verify:
+        return plan
     critique = await session.ask("simulation", parse=answer_of, try_number=plan_try, plan=plan)
     if not needs_change(critique):
         return plan

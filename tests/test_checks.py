@@ -1,0 +1,103 @@
+"""A model's own tests on a model's program, in the real sandbox: neither can do harm, hang, or crash the attempt."""
+
+from pathlib import Path
+
+import pytest
+
+from blocks.limits import Limits
+from blocks.sandbox import Sandbox
+from tasks.checks import run_checks
+from tasks.grading import prepare
+from tasks.records import Checks, Pair, Problem, SampleReport, Suite
+
+DOUBLE = Problem(id="p", statement="Double it.", entry_point="double", context="import math\n", hidden=Suite())
+SUM = Problem(id="q", statement="Add them.", hidden=Suite())
+RIGHT = "def double(n):\n    return 2 * n\n"
+
+
+@pytest.fixture(scope="module")
+def limits() -> Limits:
+    return Sandbox(cpu_seconds=2.0).limits()
+
+
+async def checked(limits: Limits, program: str, tests: str) -> SampleReport:
+    return await run_checks(DOUBLE, program, Checks(source=tests), await prepare(limits))
+
+
+def check(*lines: str) -> str:
+    return "\n".join(["def check(candidate):", *(f"    {line}" for line in lines)])
+
+
+async def test_all_pass(limits: Limits):
+    report = await checked(limits, RIGHT, check("assert candidate(2) == 4", "assert double(0) is not None"))
+    assert report == SampleReport(passed=True, samples=2, samples_passed=2, text="2 of 2 tests passed.")
+
+
+async def test_each_failure_is_told_and_the_next_is_run(limits: Limits):
+    program = "def double(n):\n    if n > 5:\n        raise ValueError('too much')\n    return n\n"
+    tests = check(
+        "assert candidate(2) == 4, 'twice two'",
+        "for n in (0, 7):",
+        "    assert candidate(n) == 2 * n",
+        "assert abs(candidate(1) - 2) < 0.1",
+        "assert math.isclose(candidate(0), 0)",
+    )
+    report = await checked(limits, program, tests)
+    assert (report.passed, report.samples, report.samples_passed) == (False, 5, 2)
+    assert report.text == (
+        "2 of 5 tests passed.\n\n"
+        "assert candidate(2) == 4, 'twice two'\ngot 2, expected 4\n\n"
+        "assert candidate(n) == 2 * n\nraised ValueError: too much (line 3: raise ValueError('too much'))\n\n"
+        "assert abs(candidate(1) - 2) < 0.1\nit does not hold"
+    )
+
+
+@pytest.mark.parametrize(
+    ("program", "tests", "said"),
+    [
+        ("def double(n:", check("assert candidate(1) == 2"), "The program could not be loaded: SyntaxError"),
+        ("raise SystemExit(3)", check("assert candidate(1) == 2"), "The program could not be loaded: SystemExit: 3"),
+        ("def other(n): pass", check("assert candidate(1) == 2"), "The program does not define double."),
+        (RIGHT, check("x = undefined", "assert candidate(1) == 2"), "The tests ended with NameError"),
+        (RIGHT, check("exit()", "assert candidate(1) == 2"), "The tests ended with SystemExit"),
+        (RIGHT, check("import os", "os._exit(0)", "assert candidate(1) == 2"), "ended before its tests did."),
+        (RIGHT, check("assert candidate(1) == 2", "import os", "os._exit(0)"), "ended before its tests did."),
+        (RIGHT, check("for n in []:", "    assert candidate(n) == n"), "No assertion was reached."),
+        ("def double(n):\n    while True: pass", check("assert candidate(1) == 2"), "it did not come to an end"),
+        ("import os\ndef double(n): os.kill(0, 9)", check("assert candidate(1) == 2"), "it did not come to an end"),
+        ("class A:\n    def __repr__(self): raise KeyError\ndef double(n): return A()",
+         check("assert candidate(1) == 2"), "got a value whose repr raised KeyError, expected 2"),
+        ("def double(n): return 'x' * 10_000", check("assert candidate(1) == 2"), "xxx…, expected 2"),
+    ],
+)  # fmt: skip
+async def test_whatever_happens_is_a_report(limits: Limits, program: str, tests: str, said: str):
+    report = await checked(limits, program, tests)
+    assert said in report.text
+    assert len(report.text) < 2000
+
+
+async def test_what_is_printed_is_no_report(limits: Limits):
+    program = 'print(\'{"ended": ""}\')\ndef double(n):\n    print(\'{"begun": "x"}\')\n    return n\n'
+    report = await checked(limits, program, check("assert candidate(2) == 4"))
+    assert (report.passed, report.samples) == (False, 1)
+
+
+async def test_a_main_block_is_not_run(limits: Limits):
+    program = RIGHT + "if __name__ == '__main__':\n    raise SystemExit(1)\n"
+    assert (await checked(limits, program, check("assert candidate(2) == 4"))).passed
+
+
+async def test_tests_touch_nothing_outside(limits: Limits, tmp_path: Path):
+    left = tmp_path / "left"
+    tests = check(f"open({str(left)!r}, 'w').write('x')", "assert candidate(2) == 4")
+    report = await checked(limits, RIGHT, tests)
+    assert not left.exists()
+    assert not report.passed
+
+
+async def test_whole_programs_are_compared_by_their_output(limits: Limits):
+    pairs = (Pair(input="1 2\n", output="3\n"), Pair(input="4\n", output="5\n"))
+    program = "print(sum(map(int, input().split())))"
+    report = await run_checks(SUM, program, Checks(pairs=pairs), await prepare(limits))
+    assert (report.passed, report.samples, report.samples_passed) == (False, 2, 1)
+    assert report.text.startswith("1 of 2 tests passed.\n\nInput:\n4\n")

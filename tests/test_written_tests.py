@@ -1,0 +1,120 @@
+"""Tests as models write them: what is read of a reply, and what it takes to be refused."""
+
+import pytest
+
+from tasks.parsing import BadReply
+from tasks.records import Pair
+from tasks.written_tests import assertions_of, audit_of, check_of, pairs_of
+
+CHECK = "def check(candidate):\n    assert candidate(1) == 2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```python\n{CHECK}\n```",
+        CHECK,
+        f"<think>def check(candidate): pass</think>Here:\n\n```py\n{CHECK}\n```\nThat is all.",
+        f"```python\ndef f(n):\n    return n\n```\n\n```python\n{CHECK}\n```",
+        f"```python\n{CHECK}\n\ncheck(f)\n```",
+    ],
+)
+def test_a_check_is_found(text: str):
+    assert CHECK in check_of(text).source
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "No.",
+        "```python\ndef test(candidate):\n    assert candidate(1) == 2\n```",
+        "```python\ndef check(candidate):\n    print(candidate(1))\n```",
+        "```python\ndef check():\n    assert f(1) == 2\n```",
+        "```python\ndef check(candidate:\n    assert candidate(1) == 2\n```",
+        f"<think>```python\n{CHECK}\n```",
+    ],
+)
+def test_what_holds_no_check_is_refused(text: str):
+    with pytest.raises(BadReply):
+        check_of(text)
+
+
+PAIRS = (Pair(input="3\n1 2 3\n", output="6\n"), Pair(input="1\n5\n", output="5\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Input:\n3\n1 2 3\nOutput:\n6\n\nInput:\n1\n5\nOutput:\n5",
+        "**Input:**\n```\n3\n1 2 3\n```\n**Output:**\n```\n6\n```\n\n"
+        "**Input:**\n```\n1\n5\n```\n**Output:**\n```\n5\n```\n",
+        "### Test 1\nInput:\n3\n1 2 3\nExpected Output:\n6\nExplanation: the sum.\n\n### Test 2\nInput:\n1\n5\n"
+        "Expected output:\n5\n---\n",
+        "Test case 1:\r\nInput:\r\n3\r\n1 2 3\r\nOutput: 6\r\n\r\nTest case 2:\r\nInput:\r\n1\r\n5\r\nOutput: 5\r\n",
+        "```\nInput:\n3\n1 2 3\nOutput:\n6\n```\n\n```text\nInput:\n1\n5\nOutput:\n5\n```",
+        "- Input 1:\n3\n1 2 3\n- Output 1:\n6\n\n- Input 2:\n1\n5\n- Output 2:\n5\n",
+        "<think>Input:\n9\nOutput:\n9</think>\n1. **Input**:\n3\n1 2 3\n   **Output**:\n6\n"
+        "2. **Input**:\n1\n5\n   **Output**:\n5\n",
+        "Input:\n3\n1 2 3\nOutput:\n6\n\nInput:\n1\n5\nOutput:\n5\n\nInput:\n3\n1 2 3\nOutput:\n6\n",
+    ],
+)
+def test_pairs_are_found(text: str):
+    assert pairs_of(text).pairs == PAIRS
+
+
+def test_blank_lines_within_a_pair_stay():
+    assert pairs_of("Input:\na\n\nb\nOutput:\nx\n\ny\n").pairs == (Pair(input="a\n\nb\n", output="x\n\ny\n"),)
+
+
+def test_an_empty_input_is_a_test():
+    assert pairs_of("Input:\n\nOutput:\n7\n").pairs == (Pair(input="\n", output="7\n"),)
+
+
+@pytest.mark.parametrize("text", ["", "Input: 3", "Output: 3", "Input:\n3\nOutput:\n", "the input: and the output:"])
+def test_what_holds_no_pair_is_refused(text: str):
+    with pytest.raises(BadReply):
+        pairs_of(text)
+
+
+def test_only_assertions_on_literals_are_taken():
+    text = """```python
+assert add(1, 2) == 3
+assert add(-1, [2, {'a': (None, True)}]) == {'x': 1.5}
+assert add(1, b=2) == 3
+assert add(1, 2) == 3
+assert add(__import__('os').getpid(), 1) == 3
+assert add(*[1, 2]) == 3
+assert add(1, 2) == 3, open('x').read()
+assert other(1) == 2
+assert add(1, 2) != 3
+x = add(1, 2)
+```"""
+    assert assertions_of(text, "add") == (
+        "assert add(1, 2) == 3",
+        "assert add(-1, [2, {'a': (None, True)}]) == {'x': 1.5}",
+        "assert add(1, b=2) == 3",
+    )
+    with pytest.raises(BadReply):
+        assertions_of(text, "sub")
+
+
+@pytest.mark.parametrize(
+    ("text", "passed", "words"),
+    [
+        ("[Status]: PASS\n[Analysis]: fine\n[Feedback]:", True, "[Analysis]: fine\n[Feedback]:"),
+        ("[Status]: FAIL\n[Analysis]: no\n[Feedback]: do", False, "[Analysis]: no\n[Feedback]: do"),
+        ("**[Status]:** `fail`\n[Feedback]: do", False, "[Feedback]: do"),
+        ("Status: [PASS]", True, "Status: [PASS]"),
+        ("<think>[Status]: PASS</think>[Status]: FAIL", False, "[Status]: FAIL"),
+        ("[Status]: PASS|FAIL is asked.\n[Status]: FAIL\n[Analysis]: x", False, "[Analysis]: x"),
+    ],
+)
+def test_an_audit_is_its_last_status(text: str, passed: bool, words: str):
+    assert audit_of(text) == (passed, words)
+
+
+@pytest.mark.parametrize("text", ["", "PASS", "[Analysis]: fine", "<think>[Status]: PASS</think>fine"])
+def test_an_audit_without_a_status_is_refused(text: str):
+    with pytest.raises(BadReply):
+        audit_of(text)
