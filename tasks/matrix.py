@@ -1,6 +1,8 @@
 """Several configurations in one command: strategies times models, a run each, and a table that compares them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from prefect.artifacts import acreate_markdown_artifact
@@ -11,7 +13,7 @@ from rich.console import Console
 from blocks.errors import UsageError
 from tasks.attempt_tasks import not_worth_a_run
 from tasks.attempts import strategy
-from tasks.reporting.markdown import page_markdown
+from tasks.reporting.markdown import write_page
 from tasks.reporting.pages import Cell, Column, Page, Table
 from tasks.reporting.summary import Summary
 from tasks.reporting.terminal import print_page
@@ -97,10 +99,14 @@ async def run_matrix(
         ended.append(await _run(parameters, run))
     page = _page(ended)
     print_page(page, console)
-    for folder in filter(None, (each.folder for each in ended)):
-        console.print(f"results: {folder}", markup=False, highlight=False, soft_wrap=True)
-    with not_worth_a_run("artifacts"):
-        await acreate_markdown_artifact(page_markdown(page), key="comparison", description=page.title)
+    folders = [Path(each.folder) for each in ended if each.folder]
+    if folders:
+        path = folders[0].parents[3] / "comparison.md"
+        with not_worth_a_run("artifacts"):
+            text = await asyncio.to_thread(write_page, page, path)
+            await acreate_markdown_artifact(text, key="comparison", description=page.title)
+        for line in (*(f"results: {folder}" for folder in folders), f"table:   {path}"):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     data = [each.summary.model_dump(mode="json") for each in ended if each.summary]
     failed = [each for each in ended if each.failed]
     if failed:

@@ -54,6 +54,17 @@ def answer_of(text: str) -> str:
     return text.rpartition("</think>")[2].strip()
 
 
+def whole_answer_of(text: str) -> str:
+    """Return the answer of a reply; raises BadReply where it is empty, or was cut off while thinking."""
+    openings = [opening.start() for opening in THINKING.finditer(text)]
+    if openings and openings[-1] > text.rfind("</think>"):
+        raise BadReply("the reply was cut off while thinking: its <think> is never closed")
+    answer = answer_of(text)
+    if not answer:
+        raise BadReply("the reply is empty")
+    return answer
+
+
 def plan_of(text: str) -> str:
     """Return the answer from its last `### Plan` heading on; the whole answer without one."""
     answer = answer_of(text)
@@ -63,9 +74,7 @@ def plan_of(text: str) -> str:
 
 def plan_in_json(text: str) -> str:
     """Return the JSON object that an answer holds, tidied, or the answer where it holds none; raises BadReply."""
-    answer = answer_of(text)
-    if not answer:
-        raise BadReply("the reply is empty")
+    answer = whole_answer_of(text)
     blocks = [block.text for block in fenced_blocks(answer)]
     for said in (*reversed(blocks), answer[answer.find("{") : answer.rfind("}") + 1]):
         try:

@@ -120,6 +120,8 @@ def test_a_matrix_is_a_run_each_and_a_table(flow: Run, tmp_path: Path, dataset: 
     for name, model, solved in (("direct", "bad", "0 of 3"), ("codesim", "good", "3 of 3")):
         assert any(line.split()[:5] == [name, model, *solved.split()] for line in table.splitlines())
     assert table.count("results: ") == 4
+    written = (tmp_path / "results" / "doubles" / "comparison.md").read_text()
+    assert "| direct | bad | 0 of 3 | 0.0 |" in written
 
 
 def test_one_bad_cell_costs_the_others_nothing(flow: Run, tmp_path: Path, dataset: Path):
