@@ -202,7 +202,8 @@ class ModelEventRow(Row):
 class ProgramRow(Row):
     """One round's program, what it was written from, and what the tests said of it.
 
-    The tests are the public samples, or those that a model wrote, which stand in `tests`.
+    The tests are the public samples, or those that a model wrote, which stand in `tests`. Plan and tests are replies:
+    they are there where the run keeps texts.
     """
 
     table: ClassVar[str] = "programs"

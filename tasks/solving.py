@@ -31,6 +31,7 @@ from tasks.strategy_parameters import chosen_parameters
 YesNo = Literal["yes", "no"]
 Isolation = Literal["auto", "bubblewrap", "process"]
 PYTHON = "Python3"
+_ALIKE = "several samples at --temperature 0: most of a problem's replies will be the same; raise it, to 0.8 say"
 
 
 class Options(Record):
@@ -144,6 +145,7 @@ async def prepare(options: Options) -> Job:
     warnings = (
         *dataset.warnings(),
         *([f"problems without hidden tests, left out: {len(asked) - len(problems)}"] if asked != problems else []),
+        *([_ALIKE] if options.pass_at_k > 1 and options.temperature == 0 else []),
         *(f"model {n} serves no stage; give it one, as in --assign.{module.STAGES[-1]} {n}" for n in idle),
     )
     provider = "auto" if options.model_provider == "openai" else options.model_provider

@@ -123,3 +123,11 @@ async def test_an_audit_that_passes_ends_the_rounds(tmp_path: Path):
     ended = await collaborated(tmp_path, [WRONG], ["**[Status]**: **PASS**\n[Analysis]: fine"], tester="audits")
     assert not ended.attempt.solved
     assert ended.stages == ["analyst", "coder", "tester"]
+
+
+async def test_a_run_that_keeps_no_texts_keeps_no_plan_and_no_tests(tmp_path: Path):
+    replies = said("analyst", PLAN) + said("coder", WRONG, RIGHT) + said("tester", CHECK)
+    ended = await attempted(tmp_path, "self_collaboration", *replies, result_log="partial")
+    assert ended.attempt.solved
+    assert [(row.plan, row.tests) for row in rounds_of(tmp_path)] == [(None, None)] * 2
+    assert rounds_of(tmp_path)[0].report.startswith("1 of 2 tests passed.")
