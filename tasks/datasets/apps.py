@@ -15,10 +15,11 @@ is a list; `tasks.datasets.calls` says the rest. There are no samples. Rows with
 import itertools
 from typing import NamedTuple
 
-from tasks.datasets.calls import CONTEXT, Call, Starter, starter_of, statement_of, suite_of, text_of
+from tasks.datasets.calls import CONTEXT, Call, Starter, owner_of, statement_of, suite_of, text_of
 from tasks.datasets.fields import Note, Row, Unusable, id_of, unpacked
 from tasks.records import Pair, Problem, Suite
 
+HUB = {"apps": "codeparrot/apps:all@test"}
 FIELDS = {"question": str}
 
 
@@ -40,7 +41,7 @@ def problem_of(row: Row, note: Note) -> Problem:
         return Problem(
             id=name, statement=statement_of(question, code), hidden=Suite(pairs=pairs), reference=reference
         )
-    starter = Starter(_owner(code), tests.function)
+    starter = Starter(owner_of(code), tests.function)
     hidden = suite_of(starter, map(_call, itertools.count(), tests.inputs, tests.outputs), note)
     if not hidden.size:
         raise Unusable(f"{name}: none of its tests can be used")
@@ -72,12 +73,6 @@ def _tests(row: Row) -> _Tests:
 
 def _pair(given: object, output: object) -> Pair:
     return Pair(input=text_of(given), output=text_of(output))
-
-
-def _owner(code: str) -> str:
-    """Return the class whose method is called, where the starter code has one."""
-    starter = starter_of(code)
-    return starter.owner if starter else "Solution" if "class Solution" in code else ""
 
 
 def _call(number: int, arguments: object, output: object) -> Call:

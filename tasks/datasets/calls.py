@@ -82,6 +82,12 @@ def starter_of(code: str) -> Starter | None:
     return None
 
 
+def owner_of(code: str) -> str:
+    """Return the class whose method is called, where a starter code has one."""
+    starter = starter_of(code)
+    return starter.owner if starter else "Solution" if "class Solution" in code else ""
+
+
 def _starter(owner: str, function: ast.FunctionDef, own: int) -> Starter:
     positional = len(function.args.posonlyargs) + len(function.args.args) - own
     return Starter(owner, function.name, positional, positional - len(function.args.defaults))

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from tasks.datasets.fields import Note, Row, Unusable, id_of, unpacked
 from tasks.records import Pair, Problem, Suite
 
+HUB = {"codecontests": "deepmind/code_contests@test"}
 FIELDS = {"description": str}
 KINDS = ("public_tests", "private_tests", "generated_tests", "all_test_cases")
 REFERENCES = {3: "Python3", "PYTHON3": "Python3", 2: "C++", "CPP": "C++", 4: "Java", "JAVA": "Java"}

@@ -1,38 +1,50 @@
-"""Find a dataset by path or name and read its problems; the loader is the file here that knows its fields."""
+"""Find a dataset by path, name or hub reference and read its problems; the loader is the file that knows its rows.
 
-import hashlib
+A dataset is a file (JSON lines, plain or gzipped, JSON, parquet), a folder of such files, the release of APPS (a
+folder a problem) or of xCodeEval, or `hub:OWNER/NAME[:CONFIG][@SPLIT]`. Every row is checked when it is loaded; then
+its problem is forgotten, and made again when it is asked for. So a run holds no tests but those of the problems that
+it is at.
+"""
+
 import importlib
-import json
 import os
 import pkgutil
+import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
 import tasks.datasets
-from blocks.errors import UsageError
 from tasks.datasets.fields import Note, Row, Unusable
+from tasks.datasets.reading import rows
+from tasks.datasets.reading.files import IDS, rows_of_file, stem_of
+from tasks.datasets.reading.folders import folder_of
+from tasks.datasets.reading.hub import PREFIX, source_of_hub
+from tasks.datasets.reading.problems import Listed, Problems, listed, made_again
+from tasks.datasets.reading.rows import Found, Source, digest_of
 from tasks.records import Problem
 
 BUNDLED = Path(__file__).resolve().parents[2] / "data"
+KNOWN = ("*.jsonl", "*.jsonl.gz", "*.parquet")  # what is found by its name, in BUNDLED and in CONSORT_DATA
 NAMED = 5  # of the rows that are not used, in a warning
 
-
-class DatasetError(UsageError):
-    """A dataset that cannot be read; the message names the file, the line and the field."""
+DatasetError = rows.DatasetError
 
 
 class Dataset(NamedTuple):
-    """A dataset's problems in file order, its name (the file's stem) and the SHA-256 of its file.
+    """A dataset's problems in the order of its rows, its name (the file's stem) and the SHA-256 of its file.
 
-    `skipped` names the rows that no problem could be made of, `notes` the parts of rows that were left out (a sample
-    that is no Python), each with its line, id and reason.
+    `problems` are made when they are asked for (`Problems`), or a tuple of such as are made already. `skipped` names
+    the rows that no problem could be made of, `notes` the parts of rows that were left out (a sample that is no
+    Python), each with its line, id and reason.
     """
 
     name: str
     path: Path
     hash: str
-    problems: tuple[Problem, ...]
+    problems: Sequence[Problem]
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -46,54 +58,66 @@ class Dataset(NamedTuple):
 
 
 def load(reference: str) -> Dataset:
-    """Load a dataset by path, or by its name in any case from `data/` or the folder that CONSORT_DATA names.
+    """Load a dataset by path, by its name in any case from `data/` or the folder that CONSORT_DATA names, or by hub.
 
     A row that repeats an earlier one, or cannot be graded, is skipped and named. Raises DatasetError for a row that
     is malformed, and where no row is left.
     """
-    path = find(reference)
-    rows = _rows(path)
-    loader = _loader(path, rows[0][1])
-    problems: list[Problem] = []
+    source = source_of_hub(reference) if reference.startswith(PREFIX) else _local(reference)
+    path, loader = source.path, None
+    problems: list[Listed] = []
     skipped: list[str] = []
     notes: list[str] = []
-    seen: dict[str, tuple[int, dict[str, object]]] = {}
-    for number, row in rows:
+    seen: dict[str, Found] = {}
+    for found in source.rows:
+        loader = loader or _loader(found.row)
         said: list[str] = []
         try:
-            problem = _problem(path, number, row, loader, said.append)
+            problem = _problem(path, found, loader, said.append)
         except Unusable as reason:
-            skipped.append(f"line {number}: {reason}")
+            skipped.append(f"{found.where}: {_named(found.row, str(reason))}")
             continue
-        first, same = seen.setdefault(problem.id, (number, row))
-        if first == number:
-            problems.append(problem)
-            notes += [f"line {number}, {problem.id}: {each}" for each in said]
-        elif same == row:
-            skipped.append(f"line {number}: {problem.id} repeats line {first}")
+        first = seen.setdefault(problem.id, found._replace(row={}))
+        if first.where == found.where:
+            make = partial(made_again, path, found.where, found.again, loader, problem.id)
+            problems.append(listed(problem, make))
+            notes += [f"{found.where}, {problem.id}: {each}" for each in said]
+        elif first.again() == found.row:
+            skipped.append(f"{found.where}: {problem.id} repeats {first.where}")
         else:
-            raise DatasetError(f"{path}, line {number}: the id {problem.id!r} is that of line {first} too")
+            raise DatasetError(f"{path}, {found.where}: the id {problem.id!r} is that of {first.where} too")
     if not problems:
-        raise DatasetError(f"{path}: no row can be used; {skipped[0]}")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Dataset(path.stem, path, digest, tuple(problems), tuple(skipped), tuple(notes))
+        raise DatasetError(f"{path}: no row can be used; {skipped[0]}" if skipped else f"{path} holds no rows")
+    return Dataset(source.name, path, source.digest(), Problems(problems), tuple(skipped), tuple(notes))
 
 
 def find(reference: str) -> Path:
-    """Return the file of a dataset; raises DatasetError with what can be done."""
+    """Return the file or the folder of a dataset; raises DatasetError with what can be done."""
     path = Path(reference)
-    if path.is_file():
+    if path.is_file() or (reference.strip() and path.is_dir() and folder_of(path) is not None):
         return path
     folders = [BUNDLED, *(Path(folder) for folder in [os.environ.get("CONSORT_DATA")] if folder)]
-    files = [file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.jsonl"))]
-    named = [file for file in files if file.stem.casefold() == reference.casefold()]
+    files = [file for each in folders if each.is_dir() for kind in KNOWN for file in sorted(each.glob(kind))]
+    named = [file for file in files if stem_of(file).casefold() == reference.casefold()]
     if named:
         return named[0]
-    known = ", ".join(sorted({file.stem for file in files})) or "none"
+    known = ", ".join(sorted({stem_of(file) for file in files})) or "none"
+    hub = hub_reference(reference)
     raise DatasetError(
         f"dataset {reference!r}: no such file, and no dataset of that name (known: {known}); give the path of a "
         "JSONL file, or name the folder it is in with CONSORT_DATA"
+        + (f", or take it from the hub: --dataset {hub} (pip install 'consort[hub]')" if hub else "")
     )
+
+
+def hub_reference(name: str) -> str | None:
+    """Return where on the hub a dataset of this name is, as its loader says in `HUB`; None where none says so."""
+    plain = re.sub(r"[^a-z0-9]", "", name.casefold().replace("+", "plus"))
+    for loader in loaders().values():
+        known: dict[str, str] = getattr(loader, "HUB", {})
+        if plain in known:
+            return PREFIX + known[plain]
+    return None
 
 
 def loaders() -> dict[str, ModuleType]:
@@ -106,32 +130,15 @@ def loaders() -> dict[str, ModuleType]:
     return {name: module for name, module in modules.items() if hasattr(module, "recognises")}
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, object]]]:
-    rows = []
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as problem:
-        raise DatasetError(f"{path} cannot be read ({problem.strerror})") from None
-    except UnicodeDecodeError:
-        raise DatasetError(f"{path} is not UTF-8 text; give a JSONL file") from None
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            if "\\ud" in line:
-                json.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair can be neither sent nor stored
-        except (ValueError, RecursionError) as problem:
-            raise DatasetError(f"{path}, line {number}: not JSON ({problem})") from None
-        if not isinstance(row, dict):
-            raise DatasetError(f"{path}, line {number}: not a JSON object")
-        rows.append((number, row))
-    if not rows:
-        raise DatasetError(f"{path} holds no rows")
-    return rows
+def _local(reference: str) -> Source:
+    path = find(reference)
+    folder = folder_of(path) if path.is_dir() else None
+    if folder is None:
+        return Source(stem_of(path), path, rows_of_file(path), partial(digest_of, path))
+    return Source(path.resolve().name, path, folder.rows, folder.digest)
 
 
-def _loader(path: Path, row: dict[str, object]) -> ModuleType:
+def _loader(row: Row) -> ModuleType:
     known = loaders()
     fitting = [module for module in known.values() if module.recognises(row)]
     if not fitting:
@@ -140,15 +147,22 @@ def _loader(path: Path, row: dict[str, object]) -> ModuleType:
     return fitting[0]
 
 
-def _problem(path: Path, number: int, row: Row, loader: ModuleType, note: Note) -> Problem:
+def _named(row: Row, reason: str) -> str:
+    """Return a reason with the row's name before it, where it has not begun with that."""
+    names = [f"{row[field]}: " for field in IDS if row.get(field) is not None]
+    return reason if not names or reason.startswith(tuple(names)) else names[0] + reason
+
+
+def _problem(path: Path, found: Found, loader: ModuleType, note: Note) -> Problem:
+    row = found.row
     for field, kind in loader.FIELDS.items():
         value = row.get(field)
         if not isinstance(value, kind) or value in ("", []):
             fault = "is missing" if field not in row else f"is not a non-empty {getattr(kind, '__name__', kind)}"
             name = loader.__name__.rpartition(".")[2]
-            raise DatasetError(f"{path}, line {number}: field {field!r} {fault} (read as {name})")
+            raise DatasetError(f"{path}, {found.where}: field {field!r} {fault} (read as {name})")
     try:
         problem: Problem = loader.problem_of(row, note)
     except ValueError as fault:
-        raise DatasetError(f"{path}, line {number}: {' '.join(str(fault).split())}") from None
+        raise DatasetError(f"{path}, {found.where}: {' '.join(str(fault).split())}") from None
     return problem

@@ -7,7 +7,8 @@ One row, in the original's fields:
      "challenge_test_list": []}
 
 The sanitized version has `prompt` for `text`, and `test_imports`, statements that the tests need. MBPP-ET (Dong et
-al. 2023, arXiv 2301.09043) adds `test_case_list`, the extended suite.
+al. 2023, arXiv 2301.09043) adds `test_case_list`, the extended suite. MBPP+ on the hub (Liu et al. 2023, arXiv
+2305.01210) has it in `test`: a script that ends in a loop over inputs and results, which is one test here.
 
 The hidden suite is `test_list`; as is usual in the field, `challenge_test_list` is not used. The sentence does not
 say what the function is called, so the first assertion is shown to the model, and is the one sample. The entry point
@@ -16,12 +17,25 @@ names. What they use of its imports (`sys.getsizeof`) the setup imports: tests u
 """
 
 import ast
+import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tasks.datasets.fields import Note, Row, assertions, id_of, python, texts
+from tasks.datasets.eval_plus import MATCHES
+from tasks.datasets.fields import Note, Row, Unusable, assertions, id_of, python, texts, without_numpy
 from tasks.records import Problem, Suite
 
+HUB = {
+    "mbpp": "google-research-datasets/mbpp:full@test",
+    "mbppsanitized": "google-research-datasets/mbpp:sanitized@test",
+    "mbppplus": "evalplus/mbppplus@test",
+}
+FOUND = """\
+def _found(*given):
+    got = candidate(*given)
+    return got if type(got) is bool else got is not None
+"""
+LOOP = "_every_input"  # the name of a script's loop, which no program has
 FIELDS = {"task_id": int | str, "code": str, "test_list": list}
 
 
@@ -37,8 +51,10 @@ def problem_of(row: Row, note: Note) -> Problem:
         raise ValueError("field 'test_list' holds no assertion")
     given = "\n".join([*texts(row, "test_imports"), str(row.get("test_setup_code") or "")]).strip()
     defined = _defined(python("code", row["code"]))
-    used = _used(python("test_setup_code", given), *(python("test_list", test) for test in (*tests, *extended)))
     entry_point = str(row.get("entry_point") or "") or _entry_point(tests, defined)
+    script = _script(row, entry_point, note)
+    sources = [python("test_list", test) for test in (*tests, *extended)]
+    used = _used(python("test_setup_code", given), *sources, script.loop)
     imports = list(dict.fromkeys(defined.imports[name] for name in used if name in defined.imports))
     setup = "\n".join([*imports, given]).strip()
     number = id_of(row, "task_id").rpartition("/")[2]
@@ -48,10 +64,40 @@ def problem_of(row: Row, note: Note) -> Problem:
         entry_point=entry_point,
         samples=Suite(setup=setup, assertions=tests[:1]),
         hidden=Suite(setup=setup, assertions=tests),
-        extended=Suite(setup=setup, assertions=extended) if extended else Suite(),
+        extended=_extended(setup, extended, script),
         names=tuple(name for name in used if name in defined.names and name != entry_point),
         reference=str(row["code"]),
     )
+
+
+class _Script(NamedTuple):
+    """Tests that are a script: its source, in which its last loop is a function, and that loop."""
+
+    source: str = ""
+    loop: list[ast.stmt] = []  # noqa: RUF012 - never changed
+
+
+def _script(row: Row, entry_point: str, note: Note) -> _Script:
+    test = row.get("test")
+    if not (isinstance(test, str) and test.strip()):
+        return _Script()
+    try:
+        *before, loop = python("test", test) or [ast.Pass()]
+        if not isinstance(loop, ast.For):
+            raise Unusable("it does not end in a loop over inputs")
+        lines = without_numpy("\n".join(test.split("\n")[: loop.lineno - 1]), before)
+    except Unusable as fault:
+        note(f"left out: field 'test': {fault}")
+        return _Script()
+    body = textwrap.indent(ast.unparse(loop), "    ")
+    own = f"    {entry_point} = _found\n" if entry_point in MATCHES else ""
+    return _Script(f"{lines}\n\n\n{FOUND}\n\ndef {LOOP}():\n{own}{body}\n", [loop])
+
+
+def _extended(setup: str, extended: tuple[str, ...], script: _Script) -> Suite:
+    if script.source:
+        return Suite(setup=f"{setup}\n{script.source}", assertions=(*extended, f"{LOOP}()"))
+    return Suite(setup=setup, assertions=extended) if extended else Suite()
 
 
 class _Defined(NamedTuple):

@@ -1,0 +1,95 @@
+"""The rows of a dataset on the Hugging Face hub, by the `datasets` library; a folder in the hub's layout will do.
+
+    hub:OWNER/NAME[:CONFIG][@SPLIT]
+
+Covered: what the hub holds as data. Not covered: datasets that a program of their own makes; it is never run.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from tasks.datasets.reading.rows import DatasetError, Found, Source
+
+PREFIX = "hub:"
+USUAL = "test"  # the split, where none is named and the dataset has it
+HOW = f"give {PREFIX}OWNER/NAME[:CONFIG][@SPLIT]"
+
+
+class Reference(NamedTuple):
+    """What is to be loaded; `config` and `split` are None where they are not named."""
+
+    path: str
+    config: str | None
+    split: str | None
+
+
+def source_of_hub(said: str) -> Source:
+    """Return the rows that `hub:…` names; raises DatasetError where the library, the dataset or the split is missing.
+
+    `digest` is over the rows.
+    """
+    reference, digest = reference_of(said), hashlib.sha256()
+    library = _library(said)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            table = _table(library, reference)
+    except Exception as problem:  # noqa: BLE001 - the library, its readers and the network raise anything
+        raise DatasetError(f"dataset {said!r}: {_told(problem)}") from None
+
+    def rows() -> Iterator[Found]:
+        for number in range(len(table)):
+            row = table[number]
+            digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
+            yield Found(f"row {number + 1}", row, partial(table.__getitem__, number))
+
+    name = Path(reference.path).name + (f"-{reference.config}" if reference.config else "")
+    return Source(name, Path(said), rows(), digest.hexdigest)
+
+
+def reference_of(said: str) -> Reference:
+    """Return the parts of a reference; raises DatasetError where it names nothing."""
+    path, config, split = said.removeprefix(PREFIX), "", ""
+    if not Path(path).is_dir():
+        before, at, split = path.rpartition("@")
+        path, split = (before, split) if at else (path, "")
+        path, _, config = path.partition(":")
+    if not path.strip("/ "):
+        raise DatasetError(f"dataset {said!r} names no dataset; {HOW}")
+    return Reference(path, config or None, split or None)
+
+
+def _library(said: str) -> ModuleType:
+    try:
+        library = importlib.import_module("datasets")
+    except ImportError:
+        raise DatasetError(
+            f"dataset {said!r}: the hub is read with the library datasets; pip install 'consort[hub]'"
+        ) from None
+    if not sys.stderr.isatty():
+        library.disable_progress_bars()
+    return library
+
+
+def _table(library: ModuleType, reference: Reference) -> Any:
+    """Return a table of rows by number, which the library keeps on the disk."""
+    path, config, split = reference
+    if split is None:
+        splits = library.get_dataset_split_names(path, config)
+        split = USUAL if USUAL in splits or len(splits) != 1 else splits[0]
+    return library.load_dataset(path, config, split=split)
+
+
+def _told(problem: Exception) -> str:
+    """Return the library's complaint as one line, with a remedy."""
+    said = " ".join(str(problem).split()) or type(problem).__name__
+    if "scripts are no longer supported" in said:
+        return "a program of its own makes its rows, which is never run; download its files, and give their folder"
+    return f"{said[:300]}; {HOW}, or download its files and give their folder"
