@@ -13,9 +13,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from rich.console import Console
 
-from tasks.attempt_tasks import attempt_missing
+from tasks.attempt_tasks import Item, attempt_missing
 from tasks.attempts import solving
 from tasks.command_line import Command, main
+from tasks.datasets.reading.problems import Problems
 from tasks.executions import execute
 from tasks.parsing import BadReply
 from tasks.records import Problem
@@ -89,7 +90,8 @@ async def grade(
         return program.source
 
     async def work(job: Job, run: OpenRun, console: Console) -> list[Exception]:
-        items = [(problem, sample) for problem in job.problems for sample in range(len(grading.programs[problem.id]))]
+        ids = Problems.of(job.problems).ids
+        items = [Item(problem_id, n) for problem_id in ids for n in range(len(grading.programs[problem_id]))]
         return await attempt_missing(job, run, items, solving(given), console)
 
     return await execute(grading.job, work, began)

@@ -13,9 +13,10 @@ from prefect.client.schemas.objects import State
 from rich.console import Console
 
 from blocks.spool import SpoolFull
-from tasks.attempt_tasks import attempt_missing, staged
+from tasks.attempt_tasks import Item, attempt_missing, staged
 from tasks.attempts import attempt, solving
 from tasks.command_line import Command, main
+from tasks.datasets.reading.problems import Problems
 from tasks.executions import execute
 from tasks.matrix import cells, run_matrix
 from tasks.runs import OpenRun
@@ -223,7 +224,8 @@ async def solve_problem(
 
 async def _attempt_dataset(job: Job, run: OpenRun, console: Console) -> list[Exception]:
     """Attempt what is not finished yet, one task run a (problem, sample); return what failed."""
-    items = [(problem, sample) for sample in range(job.configuration.samples) for problem in job.problems]
+    ids = Problems.of(job.problems).ids
+    items = [Item(problem_id, sample) for sample in range(job.configuration.samples) for problem_id in ids]
     return await attempt_missing(job, run, items, solving(job.solver), console)
 
 

@@ -5,9 +5,9 @@ import contextlib
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from prefect import Task, task
@@ -22,6 +22,7 @@ from blocks.records import AttemptRow
 from blocks.spool import SpoolFull, read_lines
 from tasks.attempts import Work, attempt
 from tasks.background import beside
+from tasks.datasets.reading.problems import Problems
 from tasks.models.rotation import SWITCHES, goes_on_elsewhere
 from tasks.records import Attempt, Problem
 from tasks.reporting.live import Usage
@@ -37,7 +38,14 @@ PROGRESS_SECONDS = 5.0  # between two updates of the progress artifact
 logger = logging.getLogger("consort")
 
 
-def attempt_task(run: OpenRun, problems: dict[str, Problem], work: Work) -> Task[[str, int], Awaitable[Attempt]]:
+class Item(NamedTuple):
+    """One attempt to be made. Its problem is made when it begins: of thousands only a few are in memory at a time."""
+
+    problem_id: str
+    sample: int = 0
+
+
+def attempt_task(run: OpenRun, problems: Mapping[str, Problem], work: Work) -> Task[[str, int], Awaitable[Attempt]]:
     """Return the Prefect task of this run's attempts.
 
     Its inputs are names; its result is persisted below the output folder under a key of run, problem and sample,
@@ -59,7 +67,8 @@ def attempt_task(run: OpenRun, problems: dict[str, Problem], work: Work) -> Task
     async def attempt_(problem_id: str, sample: int) -> Attempt:
         context = TaskRunContext.get()
         task_run_id, runs = (str(context.task_run.id), context.task_run.run_count) if context else (None, 1)
-        return await attempt(run, problems[problem_id], sample, work, task_run_id=task_run_id, runs=runs)
+        problem = await asyncio.to_thread(problems.__getitem__, problem_id)  # a row may hold megabytes of tests
+        return await attempt(run, problem, sample, work, task_run_id=task_run_id, runs=runs)
 
     return attempt_  # type: ignore[return-value]
 
@@ -77,28 +86,27 @@ def solved_problems(run: OpenRun) -> set[str]:
     return {row.problem_id for row in rows if row.solved}
 
 
-async def attempt_missing(
-    job: Job, run: OpenRun, items: list[tuple[Problem, int]], work: Work, console: Console
-) -> list[Exception]:
-    """Attempt those (problem, sample) that are not finished yet, with a progress bar; return what failed.
+async def attempt_missing(job: Job, run: OpenRun, items: list[Item], work: Work, console: Console) -> list[Exception]:
+    """Attempt those items that are not finished yet, with a progress bar; return what failed.
 
     In a run until problems are solved the bar counts problems.
     """
     done = finished(run)
-    todo = [(problem, sample) for problem, sample in items if run.result_key(problem.id, sample) not in done]
+    todo = [item for item in items if run.result_key(*item) not in done]
     total, left = len(items), len(todo)
     if run.configuration.until_solved:
         solved = solved_problems(run)
-        todo = [(problem, sample) for problem, sample in todo if problem.id not in solved]
-        total, left = (len({problem.id for problem, _ in those}) for those in (items, todo))
+        todo = [item for item in todo if item.problem_id not in solved]
+        total, left = (len({item.problem_id for item in those}) for those in (items, todo))
     quiet, status = job.options.verbose == 0, Usage(run).text
     with Bar(job.options.flow, total, total - left, console=console, quiet=quiet, status=status) as bar:
-        return await attempt_all(run, todo, work, bar.item)
+        return await attempt_all(run, todo, Problems.of(job.problems).by_id, work, bar.item)
 
 
 async def attempt_all(
     run: OpenRun,
-    todo: list[tuple[Problem, int]],
+    todo: list[Item],
+    problems: Mapping[str, Problem],
     work: Work,
     tell: Callable[[str, str, str], None],
 ) -> list[Exception]:
@@ -115,7 +123,7 @@ async def attempt_all(
         return []
     if run.exhausted:
         return [run.nothing_left()]
-    once = attempt_task(run, {problem.id: problem for problem, _ in todo}, work)
+    once = attempt_task(run, problems, work)
     failures: list[Exception] = []
     full: list[SpoolFull] = []
     ends: Counter[str] = Counter()
@@ -140,21 +148,21 @@ async def attempt_all(
             return "solved" if attempted.solved else "unsolved", attempted.outcome
         return "", ""
 
-    async def attempts(left: Iterator[list[tuple[Problem, int]]]) -> None:
+    async def attempts(left: Iterator[list[Item]]) -> None:
         for chain in left:
             end = said = ""
-            for problem, sample in chain:
-                end, said = await one(problem.id, sample)
+            for problem_id, sample in chain:
+                end, said = await one(problem_id, sample)
                 if end:
-                    logger.info("%s: %s (%s)", problem.id, end, said)
+                    logger.info("%s: %s (%s)", problem_id, end, said)
                 if end == "solved" or full or run.exhausted:
                     break
             if end:
-                ended(chain[0][0].id, end, said)
+                ended(chain[0].problem_id, end, said)
             if full or run.exhausted:
                 return
 
-    chains = len({problem.id for problem, _ in todo}) if run.configuration.until_solved else len(todo)
+    chains = len({item.problem_id for item in todo}) if run.configuration.until_solved else len(todo)
     async with _progress(chains, ends), asyncio.TaskGroup() as group:
         # As many again as generate may wait for the graders before generation has to wait for them too.
         for _ in range(min(len(todo), 2 * run.workers + run.eval_workers)):
@@ -166,14 +174,14 @@ async def attempt_all(
     return failures
 
 
-def _chains(run: OpenRun, todo: list[tuple[Problem, int]]) -> Iterator[list[tuple[Problem, int]]]:
+def _chains(run: OpenRun, todo: list[Item]) -> Iterator[list[Item]]:
     """Yield what is to be attempted one after the other: each attempt alone, or the samples of one problem."""
     if not run.configuration.until_solved:
         yield from ([item] for item in todo)
         return
-    by_problem: dict[str, list[tuple[Problem, int]]] = {}
-    for problem, sample in todo:
-        by_problem.setdefault(problem.id, []).append((problem, sample))
+    by_problem: dict[str, list[Item]] = {}
+    for item in todo:
+        by_problem.setdefault(item.problem_id, []).append(item)
     yield from by_problem.values()
 
 

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from blocks.records import AttemptRow, CallRow, ExecutionRow, RunRow, now
 from blocks.sandbox import no_bubblewrap
 from blocks.spool import SpoolFull
 from tasks.attempt_tasks import finished, not_worth_a_run
+from tasks.datasets.reading.problems import Problems
 from tasks.models.rotation import OpenPool
 from tasks.records import Problem
 from tasks.reporting.closing import close, merging
@@ -128,7 +129,8 @@ def _verdict(job: Job, run: OpenRun, summary: Summary, failures: list[Exception]
 def _left(job: Job, run: OpenRun, exhausted: PoolExhausted) -> str:
     """Say how many attempts are left undone, and how to go on."""
     done = finished(run)
-    items = [run.result_key(problem.id, n) for problem in job.problems for n in range(job.configuration.samples)]
+    ids = Problems.of(job.problems).ids
+    items = [run.result_key(problem_id, n) for problem_id in ids for n in range(job.configuration.samples)]
     left = sum(key not in done for key in items)
     pools = [model.name for model in run.models if model.exhausted and model.saved]
     cleared = f" (or after `python -m blocks.pool reset {pools[0]}`)" if pools else ""
@@ -186,9 +188,9 @@ def end_rows(run: OpenRun, execution: ExecutionRow, status: Status, wall_seconds
     )
 
 
-async def close_execution(run: OpenRun, problems: tuple[Problem, ...], console: Console) -> Summary:
+async def close_execution(run: OpenRun, problems: Sequence[Problem], console: Console) -> Summary:
     """Write the run folder from the spool, merge the spool into the store, leave artifacts, print the summary."""
-    statements = {problem.id: problem.statement for problem in problems}
+    statements = {problem.id: problem.statement for problem in Problems.of(problems).listed}
     closed = await close(run.output, run.folder.path, run.run_id, statements)
     print_summary(closed.summary, run, console)
     if closed.waiting:
@@ -236,11 +238,7 @@ def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
             if summary.flow != "grade"
             else []
         ),
-        *(
-            [f"pass@k in percent: {', '.join(f'{k}: {value}' for k, value in summary.pass_at_k.items())}"]
-            if len(summary.pass_at_k) > 1
-            else []
-        ),
+        *_share_lines(summary),
         f"results: {run.folder.path}",
         f"store:   {run.output / 'consort.duckdb'}",
     ]
@@ -249,6 +247,15 @@ def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
     for model in run.models:
         if model.saved and (model.switched or model.exhausted or any(each.replies for each in model.standing())):
             print_standing(model, console)
+
+
+def _share_lines(summary: Summary) -> list[str]:
+    """What several samples come to: pass@k, or the share that any of k solved in a run until problems are solved."""
+    if summary.any_of_k:
+        said, shares = "solved by any of the first k samples, in percent (no pass@k)", summary.any_of_k
+    else:
+        said, shares = "pass@k in percent", summary.pass_at_k
+    return [f"{said}: {', '.join(f'{k}: {value}' for k, value in shares.items())}"] if len(shares) > 1 else []
 
 
 def print_standing(model: OpenPool, console: Console) -> None:

@@ -55,7 +55,8 @@ class Checks(Record):
     @property
     def text(self) -> str:
         """The tests as they are kept."""
-        return self.source or "\n\n".join(f"Input:\n{pair.input}\nOutput:\n{pair.output}" for pair in self.pairs)
+        tests = (f"Input:\n{pair.input.rstrip()}\nOutput:\n{pair.output.rstrip()}\n" for pair in self.pairs)
+        return self.source or "\n".join(tests)
 
 
 class Problem(Record):

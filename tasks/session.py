@@ -122,9 +122,18 @@ class Session:
         async def work() -> SampleReport:
             return await grading.run_samples(problem, program, self.run.limits, language=self.language)
 
-        report = await self._round(work, program, stage, plan, None)
+        report = await self._round(work, program, stage, plan, self._added(samples))
         self.samples_checked = report.samples
         return report
+
+    def _added(self, samples: Suite | None) -> str | None:
+        """Return the text of the samples that are not the problem's own: a model wrote them."""
+        if samples is None:
+            return None
+        public = self.problem.samples
+        pairs = Checks(pairs=tuple(pair for pair in samples.pairs if pair not in public.pairs))
+        source = "\n".join(each for each in samples.assertions if each not in public.assertions)
+        return source or pairs.text or None
 
     async def run_checks(
         self, program: str, checks: Checks, *, stage: str = "coding", plan: str = ""

@@ -10,15 +10,15 @@ import ast
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from blocks.errors import UsageError
 from blocks.sandbox import Sandbox
 from tasks.datasets.load import Dataset, load
+from tasks.datasets.reading.problems import Listed, Problems
 from tasks.python_source import syntax_tree
-from tasks.records import Problem
 from tasks.runs import Configuration
 from tasks.sandbox.grader import at_once
 from tasks.solving import Job, Options, check_language, check_numbers, chosen, language_of, sandbox_of
@@ -65,22 +65,23 @@ async def prepare_grading(options: Options, solutions: str) -> Grading:
     dataset = load(options.dataset)
     given = _given(solutions, dataset)
     asked = chosen(dataset, options)
-    graded = tuple(each for each in asked if each.id in given.programs and _tests(each, options))
-    untested = [each.id for each in asked if not _tests(each, options)]
-    failed = [each.id for each in asked if each.id in given.unfinished]
-    missing = [each.id for each in asked if each.id not in given.programs and each.id not in failed]
+    listed = asked.listed
+    graded = asked.only(each.id for each in listed if each.id in given.programs and _tests(each, options))
+    untested = [each.id for each in listed if not _tests(each, options)]
+    failed = [each.id for each in listed if each.id in given.unfinished]
+    missing = [each.id for each in listed if each.id not in given.programs and each.id not in failed]
     warnings = (
         *dataset.warnings(),
         *_left_out("problems without a program, not graded", missing),
         *_left_out("problems with an attempt that ended in an error, which is not graded", failed),
         *_left_out(f"problems without {options.suite} tests, not graded", untested),
     )
-    if not any(_tests(problem, options) for problem in asked):
+    if not any(_tests(each, options) for each in listed):
         other = "extended" if options.suite == "hidden" else "hidden"
         raise UsageError(f"--suite {options.suite}: {dataset.path} has no such tests; it has --suite {other}")
     if not graded:
         raise UsageError(f"--solutions {solutions!r}: none of the chosen problems of {dataset.path} has a program")
-    programs = {problem.id: given.programs[problem.id] for problem in graded}
+    programs = {name: given.programs[name] for name in graded.ids}
     sandbox = await sandbox_of(options)
     _check_languages(language, graded, programs, dataset, sandbox)
     configuration = Configuration(
@@ -108,8 +109,8 @@ async def prepare_grading(options: Options, solutions: str) -> Grading:
     return Grading(Job(options, configuration, (), dataset, graded, sandbox, warnings), programs)
 
 
-def _tests(problem: Problem, options: Options) -> int:
-    return (problem.extended if options.suite == "extended" else problem.hidden).size
+def _tests(problem: Listed, options: Options) -> int:
+    return problem.extended if options.suite == "extended" else problem.hidden
 
 
 def _left_out(what: str, names: list[str]) -> tuple[str, ...]:
@@ -119,18 +120,18 @@ def _left_out(what: str, names: list[str]) -> tuple[str, ...]:
 
 def _check_languages(
     language: str,
-    problems: Iterable[Problem],
+    problems: Problems,
     programs: dict[str, list[Program]],
     dataset: Dataset,
     sandbox: Sandbox,
 ) -> None:
     """Raise UsageError where a program's language cannot be graded by its problem's tests, or not on this machine."""
-    spoken: dict[str, list[Problem]] = defaultdict(list)
-    for problem in problems:
-        for each in {program.language or language for program in programs[problem.id]}:
-            spoken[each].append(problem)
+    spoken: dict[str, list[str]] = defaultdict(list)
+    for name in problems.ids:
+        for each in {program.language or language for program in programs[name]}:
+            spoken[each].append(name)
     for each, its in spoken.items():
-        check_language(each, tuple(its), dataset, sandbox)
+        check_language(each, problems.only(its), dataset, sandbox)
 
 
 def _given(solutions: str, dataset: Dataset) -> _Given:
@@ -158,15 +159,30 @@ def _given(solutions: str, dataset: Dataset) -> _Given:
     if not path.is_file():
         raise UsageError(f"--solutions {solutions!r}: there is no such file; give JSONL, a Run-n, or {REFERENCE!r}")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return _Given(*read_solutions(path, {problem.id: problem for problem in dataset.problems}), name, digest)
+    listed = {each.id: each for each in Problems.of(dataset.problems).listed}
+    return _Given(*read_solutions(path, listed), name, digest)
 
 
-def read_solutions(path: Path, problems: dict[str, Problem]) -> Solutions:
+class Stated(Protocol):
+    """What a solution is read by: a problem, or what stays of one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def entry_point(self) -> str: ...
+    @property
+    def statement(self) -> str: ...
+
+
+def read_solutions(path: Path, problems: Mapping[str, Stated]) -> Solutions:
     """Return the programs of a file by problem; raises UsageError that names file, line and field.
 
     A `task_id` is a problem's id in any case, or the number after its slash (`MBPP/1`, `Mbpp/1`, `1` or 1).
     """
-    known = {**_by_number(problems.values()), **{name.casefold(): problem for name, problem in problems.items()}}
+    known: dict[str, Stated] = {
+        **_by_number(problems.values()),
+        **{name.casefold(): problem for name, problem in problems.items()},
+    }
     programs: dict[str, list[Program]] = defaultdict(list)
     unfinished = []
     for number, row in _rows(path):
@@ -191,9 +207,9 @@ def read_solutions(path: Path, problems: dict[str, Problem]) -> Solutions:
     return Solutions(dict(programs), tuple(unfinished))
 
 
-def _by_number(problems: Iterable[Problem]) -> dict[str, Problem]:
+def _by_number(problems: Iterable[Stated]) -> dict[str, Stated]:
     """Return the problems whose id ends in a slash and something that no other's ends in, by that."""
-    ends: dict[str, list[Problem]] = defaultdict(list)
+    ends: dict[str, list[Stated]] = defaultdict(list)
     for problem in problems:
         before, _, end = problem.id.rpartition("/")
         if before:
@@ -233,7 +249,7 @@ def _programs(row: dict[str, object], where: str) -> list[str | None]:
     return [code if code is not None else "" if whole else None for code, whole in zip(codes, ended, strict=True)]
 
 
-def whole_program(problem: Problem, completion: str) -> str:
+def whole_program(problem: Stated, completion: str) -> str:
     """Return the completion, behind the problem's prompt where it is the body of a function that goes on there."""
     if not problem.entry_point or _defines(completion, problem.entry_point):
         return completion

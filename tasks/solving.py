@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import inspect
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from blocks.team import Team
 from tasks import prompts
 from tasks.attempts import Solver, strategy
 from tasks.datasets.load import Dataset, load
+from tasks.datasets.reading.problems import Problems
 from tasks.models.references import Model, resolve
 from tasks.records import Problem
 from tasks.runs import Configuration, OpenRun, SuiteName, open_run, probe_models
@@ -99,7 +101,7 @@ class Job(NamedTuple):
     configuration: Configuration
     models: tuple[Model, ...]
     dataset: Dataset
-    problems: tuple[Problem, ...]
+    problems: Sequence[Problem]  # those that are chosen; see `Problems`
     sandbox: Sandbox | None  # of a job that runs programs
     warnings: tuple[str, ...] = ()
 
@@ -142,9 +144,10 @@ async def prepare(options: Options) -> Job:
         raise UsageError(f"strategy {name} has no stage {unknown[0]!r}; its stages are {', '.join(module.STAGES)}")
     assignment = await _assignment(options, module.STAGES)
     idle = set(range(2, len(assignment.models) + 1)) - {n for numbers in assignment.stages.values() for n in numbers}
+    untested = len(asked) - len(problems)
     warnings = (
         *dataset.warnings(),
-        *([f"problems without hidden tests, left out: {len(asked) - len(problems)}"] if asked != problems else []),
+        *([f"problems without hidden tests, left out: {untested}"] if untested else []),
         *([_ALIKE] if options.pass_at_k > 1 and options.temperature == 0 else []),
         *(f"model {n} serves no stage; give it one, as in --assign.{module.STAGES[-1]} {n}" for n in idle),
     )
@@ -210,9 +213,9 @@ def language_of(options: Options) -> str:
     return language.name
 
 
-def check_language(language: str, problems: tuple[Problem, ...], dataset: Dataset, sandbox: Sandbox) -> None:
+def check_language(language: str, problems: Problems, dataset: Dataset, sandbox: Sandbox) -> None:
     """Raise UsageError where programs of a language cannot be graded by these problems' tests, or not here."""
-    function = next((problem for problem in problems if problem.entry_point), None)
+    function = next((problem for problem in problems.listed if problem.entry_point), None)
     if language != PYTHON and function is not None:
         raise UsageError(
             f"--language {language}: problem {function.id!r} of {dataset.path} asks for a function, which its tests "
@@ -228,22 +231,21 @@ async def check(job: Job) -> None:
     await probe_models(job.models)
 
 
-def chosen(dataset: Dataset, options: Options) -> tuple[Problem, ...]:
+def chosen(dataset: Dataset, options: Options) -> Problems:
     """Return the problems that --problems and --limit leave."""
-    problems = dataset.problems
+    problems = Problems.of(dataset.problems)
     if options.problems is not None:
-        wanted = [name.strip() for name in options.problems.split(",") if name.strip()]
-        known = {problem.id: problem for problem in problems}
-        missing = [name for name in wanted if name not in known]
+        wanted = dict.fromkeys(name.strip() for name in options.problems.split(",") if name.strip())
+        missing = [name for name in wanted if name not in problems.by_id]
         if missing:
             raise UsageError(f"problem {missing[0]!r}: {dataset.path} has none of that id")
-        problems = tuple(known[name] for name in dict.fromkeys(wanted))
+        problems = problems.only(wanted)
     return problems[: options.limit]
 
 
-def _tested(problems: tuple[Problem, ...], dataset: Dataset) -> tuple[Problem, ...]:
+def _tested(problems: Problems, dataset: Dataset) -> Problems:
     """Return the problems that have hidden tests; raises UsageError where there is none."""
-    tested = tuple(problem for problem in problems if problem.hidden.size)
+    tested = problems.only(each.id for each in problems.listed if each.hidden)
     if not tested:
         raise UsageError(f"none of the chosen problems of {dataset.path} has hidden tests; give a dataset with them")
     return tested

@@ -1,7 +1,6 @@
 """Strategies' parameters, several configurations in one command, and samples until a problem is solved."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ def dataset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def replies(tmp_path: Path) -> Iterator[Path]:
+def replies(tmp_path: Path) -> Path:
     """Double/0 is solved by sample 0, Double/1 by sample 2, Double/2 by none."""
     path = tmp_path / "replies.jsonl"
     solved = {("Double/0", 0), ("Double/1", 2)}

@@ -14,7 +14,7 @@ from rich.console import Console
 from blocks.errors import UsageError
 from blocks.server import load_environment
 from tasks import prompts
-from tasks.attempt_tasks import attempt_all, finished, not_worth_a_run
+from tasks.attempt_tasks import Item, attempt_all, finished, not_worth_a_run
 from tasks.c_tests.building import DoesNotCompile, Program, build, missing
 from tasks.c_tests.files import TestsFolder
 from tasks.c_tests.known import KnownInputs
@@ -127,7 +127,8 @@ async def generate(generation: Generation, job: Job, run: OpenRun, console: Cons
             def tell(path: str, end: str, said: str) -> None:
                 bar.item(path, *log.ended(path, end, said))
 
-            return await attempt_all(run, todo, maker.work, tell)
+            problems = {problem.id: problem for problem in job.dataset.problems}
+            return await attempt_all(run, todo, problems, maker.work, tell)
     finally:
         with not_worth_a_run("the results"):
             results = write_results(
@@ -199,12 +200,11 @@ async def _chosen(generation: Generation, run: OpenRun) -> tuple[list[Source], l
     return [group[number] for group, number in found], unfit
 
 
-def _todo(generation: Generation, job: Job, run: OpenRun, sources: Sequence[Source]) -> list[tuple[Problem, int]]:
+def _todo(generation: Generation, job: Job, run: OpenRun, sources: Sequence[Source]) -> list[Item]:
     """What is to be attempted: all but what came to an end in this run with some tests that are still there.
 
     The persisted result of an attempt that is to be made again goes first, or Prefect would find it.
     """
-    problems = {problem.id: problem for problem in job.dataset.problems}
     ends = finished(run)
     todo = []
     for source in sources:
@@ -213,7 +213,7 @@ def _todo(generation: Generation, job: Job, run: OpenRun, sources: Sequence[Sour
             continue
         with contextlib.suppress(FileNotFoundError):
             (run.results / key).unlink()
-        todo.append((problems[source.path], 0))
+        todo.append(Item(source.path))
     return todo
 
 

@@ -9,7 +9,7 @@ from prefect import runtime
 from rich.console import Console
 
 from blocks.records import AttemptRow, JudgementRow, now
-from tasks.attempt_tasks import attempt_all, finished, not_worth_a_run
+from tasks.attempt_tasks import Item, attempt_all, finished, not_worth_a_run
 from tasks.attempts import Work
 from tasks.executions import Status, end_rows, start_rows
 from tasks.judging.dimensions import Role
@@ -29,8 +29,9 @@ async def judge_all(judging: Judging, job: Job, run: OpenRun, console: Console) 
     """Judge the questions that are not judged yet, one task run each, and write the reports; return what failed."""
     ended: dict[str, str] = {}
     done = finished(run)
-    items = [(problem, 0) for problem in job.problems]
-    todo = [(problem, sample) for problem, sample in items if run.result_key(problem.id, sample) not in done]
+    problems = {problem.id: problem for problem in job.problems}
+    items = [Item(problem_id) for problem_id in problems]
+    todo = [item for item in items if run.result_key(*item) not in done]
     quiet = job.options.verbose == 0
     try:
         with Bar(
@@ -41,7 +42,7 @@ async def judge_all(judging: Judging, job: Job, run: OpenRun, console: Console) 
                 line = f"error: {said}" if end == "error" else ended.pop(id, "")
                 bar.item(f"question {id}", end if end == "error" else said, line=line)
 
-            return await attempt_all(run, todo, work_of(judging, ended), tell)
+            return await attempt_all(run, todo, problems, work_of(judging, ended), tell)
     finally:
         await write_reports(judging, run, run.folder.path)
 

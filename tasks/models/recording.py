@@ -104,10 +104,10 @@ class RecordedReply(_Line):
     """One line: the reply, or the scripted failure, to one call.
 
     `problem_id` (of a path its last component is enough), `sample` (from 0), `stage`, `n` (the ordinal, from 1) and
-    `model` say which call it answers, `match` (a regular expression, searched in the last user message) which text. `latency` is the
-    time to the last byte, `ttft` to the first token, in seconds. `status`, `headers` and `body` (JSON, or text) are
-    sent as they stand. `disconnect_after` cuts the connection after that many characters: of reasoning and content
-    in a stream, of the body otherwise.
+    `model` say which call it answers, `match` (a regular expression, searched in the last user message) which text.
+    `latency` is the time to the last byte, `ttft` to the first token, in seconds. `status`, `headers` and `body`
+    (JSON, or text) are sent as they stand. `disconnect_after` cuts the connection after that many characters: of
+    reasoning and content in a stream, of the body otherwise.
     """
 
     problem_id: str | None = None

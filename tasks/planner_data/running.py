@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from blocks.records import AttemptRow, now
-from tasks.attempt_tasks import attempt_missing
+from tasks.attempt_tasks import Item, attempt_missing
 from tasks.attempts import Work
 from tasks.planner_data.jobs import Building
 from tasks.planner_data.writing import DATASHEET_FILE, Written, write
@@ -19,7 +19,7 @@ from tasks.solving import Job
 
 async def build_all(building: Building, job: Job, run: OpenRun, console: Console) -> list[Exception]:
     """Plan each question that is not planned yet, one task run a sample, and write the data; return what failed."""
-    items = [(problem, sample) for problem in job.problems for sample in range(job.configuration.samples)]
+    items = [Item(problem.id, n) for problem in job.problems for n in range(job.configuration.samples)]
     failures = await attempt_missing(job, run, items, work_of(building), console)
     written = await asyncio.to_thread(write, building, run.folder.path, run.spool.folder)
     if job.options.verbose:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from blocks.records import AnswerRow, AttemptRow, StepRow, now
 from blocks.spool import SpoolFull
-from tasks.attempt_tasks import attempt_all, finished, not_worth_a_run, staged
+from tasks.attempt_tasks import Item, attempt_all, finished, not_worth_a_run, staged
 from tasks.attempts import Work, attempt
 from tasks.plans.answering import Answering
 from tasks.plans.jobs import PLAN_EXECUTE, Asking
@@ -32,8 +32,9 @@ async def ask_all(
     errors: dict[str, str] = {}
     work = work_of(asking, ended)
     done = finished(run)
-    items = [(problem, 0) for problem in job.problems]
-    todo = [(problem, sample) for problem, sample in items if run.result_key(problem.id, sample) not in done]
+    problems = {problem.id: problem for problem in job.problems}
+    items = [Item(problem_id) for problem_id in problems]
+    todo = [item for item in items if run.result_key(*item) not in done]
     quiet, status = job.options.verbose == 0, Usage(run).text
     try:
         with Bar(
@@ -46,7 +47,7 @@ async def ask_all(
                 line = ended.pop(id, "") if end != "error" else f"error: {said}"
                 bar.item(f"question {id}", end if end == "error" else said, line=line)
 
-            failures = await attempt_all(run, todo, work, tell)
+            failures = await attempt_all(run, todo, problems, work, tell)
         return failures + (await after(run, console) if after else [])
     finally:
         await _write_reports(asking, run, errors)

@@ -53,6 +53,7 @@ async def test_a_sample_of_its_own_finds_what_the_public_ones_let_pass(tmp_path:
     assert (first.samples, first.samples_passed, second.samples_passed) == (2, 1, 2)
     assert "assert double(5) == 10" in first.report
     assert first.plan == "No Need to Modify Plan"
+    assert first.tests == "assert double(5) == 10"
 
 
 async def test_samples_of_its_own_for_a_whole_program(tmp_path: Path):

@@ -99,7 +99,7 @@ async def test_whole_programs_are_tested_by_pairs(tmp_path: Path):
     assert ended.attempt.solved
     first, last = rounds_of(tmp_path)
     assert (first.samples, first.samples_passed, last.report) == (2, 1, "")
-    assert first.tests == "Input:\n1 2\n\nOutput:\n3\n\n\nInput:\n5\n\nOutput:\n5\n"
+    assert first.tests == "Input:\n1 2\nOutput:\n3\n\nInput:\n5\nOutput:\n5\n"
     assert first.report.startswith("1 of 2 tests passed.\n\nInput:\n5\n")
 
 
