@@ -6,7 +6,7 @@ the ingest that a long run has done for it from time to time.
 
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,8 @@ TABLES: tuple[type[Row], ...] = (
     StepRow, AnswerRow, JudgementRow,
 )  # fmt: skip
 TEXTS = ("messages", "reply", "reasoning", "program", "report", "detail", "input", "output")
+BATCH_BYTES = 17 * 1024 * 1024  # of spool files that one transaction merges: four segments
+LITTLE_MEMORY, MEMORY = "96MB", "1GB"  # the first is enough for rows of any but uncommon length
 MORE_TEXTS = {ProgramRow.table: ("plan", "tests")}
 
 
@@ -58,11 +60,13 @@ class Used(NamedTuple):
 
 
 def ingest(output: Path) -> Ingested:
-    """Merge the spools below `output` into its DuckDB file in one transaction; twice changes nothing.
+    """Merge the spools below `output` into its DuckDB file; twice changes nothing.
 
-    Raises StoreLocked where another process has the file open.
+    A transaction takes some megabytes of spool files and notes which, so that memory does not grow with the run and
+    whoever is killed in between has lost nothing. Raises StoreLocked where another process has the file open.
     """
     with connect(output) as store:
+        store.execute(f"SET threads = 1; SET memory_limit = '{LITTLE_MEMORY}'")
         known = dict(store.execute("SELECT path, bytes FROM spool_files").fetchall())
         return _merge(store, spool_folder(output), spool_folder(output).glob("*/*/*.jsonl"), known)
 
@@ -70,7 +74,7 @@ def ingest(output: Path) -> Ingested:
 def connect(output: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Open the DuckDB file, with its schema brought up to date unless `read_only`."""
     try:
-        store = duckdb.connect(str(store_file(output)), read_only=read_only, config={"memory_limit": "1GB"})
+        store = duckdb.connect(str(store_file(output)), read_only=read_only, config={"memory_limit": MEMORY})
     except duckdb.IOException as problem:
         if "could not set lock" in str(problem).lower():
             raise StoreLocked(f"{store_file(output)} is held open by another process") from None
@@ -80,15 +84,16 @@ def connect(output: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnecti
     return store
 
 
-def load_run(output: Path, run_id: str, *, texts: bool = False) -> duckdb.DuckDBPyConnection:
+def load_run(output: Path, run_id: str, *, tables: Iterable[type[Row]] = TABLES) -> duckdb.DuckDBPyConnection:
     """Load one run's spool into a database in memory: the store's tables, whoever holds the file.
 
-    Without `texts` the long columns (prompts, replies, programs) stay empty.
+    The long columns (prompts, replies, programs) stay empty, and all tables but `tables`.
     """
-    run = duckdb.connect(":memory:", config={"memory_limit": "1GB", "threads": "1"})
+    run = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": "1"})
     migrate(run)
     folder = spool_folder(output)
-    _merge(run, folder, (folder / run_id).glob("*/*.jsonl"), {}, texts=texts)
+    paths = [path for row in tables for path in (folder / run_id / row.table).glob("*.jsonl")]
+    _merge(run, folder, paths, {}, texts=False)
     return run
 
 
@@ -100,7 +105,7 @@ def used_since(output: Path, since: datetime) -> dict[str, Used]:
     columns = {"endpoint": "VARCHAR", "error_kind": "VARCHAR", "started_at": "TIMESTAMPTZ"}
     columns |= {"prompt_tokens": "BIGINT", "completion_tokens": "BIGINT"}
     longest = max(64 * 1024, *(Path(file).stat().st_size for file in files))
-    with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as memory:
+    with duckdb.connect(":memory:", config={"memory_limit": MEMORY}) as memory:
         rows = memory.execute(
             f"""SELECT endpoint, count(*), coalesce(sum(prompt_tokens + completion_tokens), 0)::BIGINT
                 FROM read_json(?, format='newline_delimited', ignore_errors=true, maximum_object_size={longest},
@@ -138,28 +143,51 @@ def _merge(
 ) -> Ingested:
     """Merge the files that are new or have grown; the latest row of a key wins."""
     sizes = {path: path.stat().st_size for path in sorted(paths)}
-    grown = [path for path, size in sizes.items() if known.get(str(path.relative_to(root))) != size]
+    grown = {path: size for path, size in sizes.items() if known.get(str(path.relative_to(root))) != size}
+    rows = 0
+    for files in _batches(grown):
+        try:
+            rows += _merge_files(store, root, files, texts=texts)
+        except duckdb.OutOfMemoryException:
+            store.rollback()
+            store.execute(f"SET memory_limit = '{MEMORY}'")
+            rows += _merge_files(store, root, files, texts=texts)
+    return Ingested(len(grown), rows)
+
+
+def _batches(sizes: dict[Path, int]) -> Iterator[dict[Path, int]]:
+    """Yield the files, of BATCH_BYTES together where they are not larger alone."""
+    batch: dict[Path, int] = {}
+    for path, size in sizes.items():
+        if batch and sum(batch.values()) + size > BATCH_BYTES:
+            yield batch
+            batch = {}
+        batch[path] = size
+    if batch:
+        yield batch
+
+
+def _merge_files(store: duckdb.DuckDBPyConnection, root: Path, sizes: dict[Path, int], *, texts: bool) -> int:
+    """Merge these files in one transaction; return the number of rows."""
     rows = 0
     store.begin()
     for row in TABLES:
-        files = [str(path) for path in grown if path.parent.name == row.table]
+        files = [str(path) for path in sizes if path.parent.name == row.table]
         if files:
             rows += _merge_table(store, row, files, texts=texts)
-    runs = sorted({path.parent.parent.name for path in grown})
     store.execute(
         """UPDATE calls SET cached = true FROM attempts a
            WHERE calls.run_id IN (SELECT unnest(?)) AND NOT calls.cached AND calls.error_kind IS NULL
              AND (a.run_id, a.problem_id, a.sample) = (calls.run_id, calls.problem_id, calls.sample)
              AND a.execution_id <> calls.execution_id""",
-        [runs],
+        [sorted({path.parent.parent.name for path in sizes})],
     )
-    if grown:
-        store.executemany(
-            "INSERT OR REPLACE INTO spool_files VALUES (?, ?)",
-            [[str(path.relative_to(root)), sizes[path]] for path in grown],
-        )
+    store.executemany(
+        "INSERT OR REPLACE INTO spool_files VALUES (?, ?)",
+        [[str(path.relative_to(root)), size] for path, size in sizes.items()],
+    )
     store.commit()
-    return Ingested(len(grown), rows)
+    return rows
 
 
 def _merge_table(store: duckdb.DuckDBPyConnection, row: type[Row], files: list[str], *, texts: bool) -> int:

@@ -102,12 +102,14 @@ def solving(solver: Solver) -> Work:
 
 
 async def _solve(run: OpenRun, session: Session, solver: Solver, row: AttemptRow) -> AttemptRow:
+    suite = session.problem.extended if run.suite == "extended" else session.problem.hidden
     async with run.generating:
         try:
             program = await solver(session.problem, session)
         except BadReply as bad:
             ended = now()
-            return _ended(row, session, ended, outcome="bad_reply", solved=False, error_kind=bad.kind, error=str(bad))
+            said = {"outcome": "bad_reply", "solved": False, "error_kind": bad.kind, "error": str(bad)}
+            return _ended(row, session, ended, tests=suite.size, **said)
         generated = now()
     async with run.grading:
         grading_started = now()
@@ -129,7 +131,7 @@ async def _solve(run: OpenRun, session: Session, solver: Solver, row: AttemptRow
         outcome=verdict.outcome,
         solved=verdict.passed,
         program=program,
-        tests=len(verdict.tests),
+        tests=suite.size,  # all of them: grading stops after a limit was passed
         tests_passed=sum(test.outcome == "passed" for test in verdict.tests),
         isolation=verdict.isolation,
         generated_at=generated,

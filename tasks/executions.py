@@ -25,7 +25,7 @@ from tasks.models.rotation import OpenPool
 from tasks.records import Problem
 from tasks.reporting.closing import close, merging
 from tasks.reporting.log import append, start_log, transcript
-from tasks.reporting.summary import Summary, isolation_text
+from tasks.reporting.summary import UNTIL_SOLVED, Summary, by_samples, figures, isolation_text
 from tasks.runs import OpenRun
 from tasks.solving import Job
 
@@ -251,11 +251,11 @@ def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
 
 def _share_lines(summary: Summary) -> list[str]:
     """What several samples come to: pass@k, or the share that any of k solved in a run until problems are solved."""
-    if summary.any_of_k:
-        said, shares = "solved by any of the first k samples, in percent (no pass@k)", summary.any_of_k
-    else:
-        said, shares = "pass@k in percent", summary.pass_at_k
-    return [f"{said}: {', '.join(f'{k}: {value}' for k, value in shares.items())}"] if len(shares) > 1 else []
+    shares = by_samples(summary)
+    if len(shares) < 2:
+        return []
+    said = ", ".join(f"{name}: {'unknown' if value is None else value}" for name, value in shares.items())
+    return [f"in percent: {said}", *([UNTIL_SOLVED] if summary.any_of_k is not None else [])]
 
 
 def print_standing(model: OpenPool, console: Console) -> None:
@@ -272,9 +272,7 @@ async def _leave_artifacts(run: OpenRun, summary: Summary) -> None:
     """Leave the summary as a table and as Markdown, and a link to the run folder, on the flow run."""
     key = f"{summary.flow}-{run.run_id[:8]}".replace("_", "-")
     numbers = [
-        {"what": name, "value": "unknown" if value is None else value}
-        for name, value in summary.model_dump(mode="json").items()
-        if not isinstance(value, dict)
+        {"what": name, "value": "unknown" if value is None else value} for name, value in figures(summary).items()
     ]
     await acreate_table_artifact(numbers, key=f"{key}-summary", description="The run in numbers")
     await acreate_markdown_artifact(summary_markdown(summary), key=f"{key}-report", description="Report")

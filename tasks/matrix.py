@@ -15,7 +15,7 @@ from tasks.attempt_tasks import not_worth_a_run
 from tasks.attempts import strategy
 from tasks.reporting.markdown import write_page
 from tasks.reporting.pages import Cell, Column, Page, Table
-from tasks.reporting.summary import Summary
+from tasks.reporting.summary import Summary, by_samples
 from tasks.reporting.terminal import print_page
 from tasks.strategy_parameters import parameters_of
 
@@ -128,10 +128,9 @@ async def _run(parameters: dict[str, Any], run: Callable[..., Awaitable[State[An
 def _page(ended: list[_Cell]) -> Page:
     """The comparison: a row a run, and what kept a run from an end."""
     summaries = [each.summary for each in ended if each.summary]
-    longest = max((len(summary.pass_at_k) for summary in summaries), default=0)
-    names = [f"pass@{k} (%)" for k in range(2, longest + 1)]
-    columns = (*COLUMNS[:4], *(Column(name, "percent") for name in names), *COLUMNS[4:])
-    rows = tuple(_row(each, len(names)) for each in ended)
+    names = list(dict.fromkeys(name for each in summaries for name in by_samples(each) if name != "pass@1"))
+    columns = (*COLUMNS[:4], *(Column(f"{name} (%)", "percent") for name in names), *COLUMNS[4:])
+    rows = tuple(_row(each, names) for each in ended)
     note = "; ".join(f"{each.parameters['strategy']}: {each.failed}" for each in ended if each.failed)
     marks = (
         ("Some of these replies were recorded: no model was asked.",) if any(s.recorded for s in summaries) else ()
@@ -139,18 +138,18 @@ def _page(ended: list[_Cell]) -> Page:
     return Page("Comparison", marks, (Table("The runs", columns, rows, note),))
 
 
-def _row(each: _Cell, more: int) -> tuple[Cell, ...]:
+def _row(each: _Cell, names: list[str]) -> tuple[Cell, ...]:
     summary = each.summary
     if summary is None:
         models = each.parameters.get("model1") or each.parameters.get("model") or each.parameters.get("team")
-        return (each.parameters["strategy"], models, *[None] * (len(COLUMNS) - 2 + more))
+        return (each.parameters["strategy"], models, *[None] * (len(COLUMNS) - 2 + len(names)))
     tokens = summary.prompt_tokens, summary.completion_tokens
     return (
         summary.strategy,
         " + ".join(summary.models),
         f"{summary.solved} of {summary.problems}",
         summary.accuracy,
-        *(summary.pass_at_k.get(str(k)) for k in range(2, more + 2)),
+        *(by_samples(summary).get(name) for name in names),
         summary.api_calls,
         None if None in tokens else sum(count for count in tokens if count is not None),
         summary.cost_usd,

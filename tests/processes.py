@@ -111,9 +111,10 @@ def answers(url: str) -> bool:
 def children(pid: int) -> list[int]:
     """Return the children of a process; none where it is gone."""
     found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(child) for child in task.read_text().split()]
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += [int(child) for child in task.read_text().split()]
     return found
 
 

@@ -22,9 +22,10 @@ from flows import report as flow_file
 from tasks.reporting import queries, store_queries
 from tasks.reporting.markdown import escaped, page_markdown, write_page
 from tasks.reporting.pages import Column, Page, Table, shown
+from tasks.reporting.report_text import Worked, report_text
 from tasks.reporting.tables import run_page, runs_page
 from tasks.reporting.terminal import print_page
-from tasks.reporting.texts import report_text, summary_text
+from tasks.reporting.texts import summary_text
 
 ROOT = Path(__file__).parents[1]
 START = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -355,7 +356,7 @@ def test_the_weakest_isolation_marks_a_run(tmp_path):
         assert run_page(db, RUN).marks == ()
         assert run_page(db, OTHER).marks == (PROCESS,)
         page = runs_page(db)
-        text = summary_text(queries.summary(db, OTHER), queries.calls_by_problem(db, OTHER), ("small",))
+        text = summary_text(queries.summary(db, OTHER), queries.attempt_use(db, OTHER), ("small",))
     assert page.marks == ("isolation in 1 of 2 runs: process (limits and a system-call filter, but no namespaces)",)
     assert [row["what"] for row in table_of(page, "Runs")] == [
         "codesim on mini, process isolation",
@@ -373,12 +374,12 @@ def test_a_harness_error_is_counted_apart(tmp_path):
     rows.attempt("P/3", None, "error", error_kind="rate_limited", error="slow down")
     rows.spool.close()
     with store_queries.open_store(tmp_path).db as db:
-        summary, attempts = queries.summary(db, RUN), queries.calls_by_problem(db, RUN)
+        summary, attempts = queries.summary(db, RUN), queries.attempt_use(db, RUN)
         page = run_page(db, RUN)
     assert (summary.problems, summary.solved, summary.unsolved, summary.errors) == (3, 1, 0, 2)
     outcomes = [row["outcome"] for row in table_of(page, "Outcomes")]
     assert outcomes == ["passed", "error: harness_error", "error: rate_limited"]
-    assert "errors 2 (harness_error 1, rate_limited 1)" in report_text(summary, attempts)
+    assert "errors 2 (harness_error 1, rate_limited 1)" in report_text(summary, attempts, Worked(1, 16, 2, {}))
     said = dict(re.findall(r"^ *(.+?): +(\S+)$", summary_text(summary, attempts, ("small",)), re.MULTILINE))
     assert (said["Errors"], said["Attempts With harness_error"], said["Attempts With rate_limited"]) == (
         "2",

@@ -311,7 +311,7 @@ def broken_recording(folder: Path) -> Path:
 
 BAD_INPUT = {
     "dataset": (["--dataset", "nowhere"], ["nowhere"]),
-    "strategy": (["--strategy", "guessing"], ["guessing", "codesim, direct"]),
+    "strategy": (["--strategy", "guessing"], ["guessing", "analogical, codesim, cot, direct, mapcoder"]),
     "block": (["--model1", "no-such-block"], ["no-such-block", "python -m blocks.register"]),
     "flag": (["--wrokers", "3"], ["--wrokers"]),
     "workers": (["--workers", "0"], ["--workers 0"]),

@@ -6,6 +6,7 @@ its problem is forgotten, and made again when it is asked for. So a run holds no
 it is at.
 """
 
+import functools
 import importlib
 import os
 import pkgutil
@@ -61,9 +62,19 @@ def load(reference: str) -> Dataset:
     """Load a dataset by path, by its name in any case from `data/` or the folder that CONSORT_DATA names, or by hub.
 
     A row that repeats an earlier one, or cannot be graded, is skipped and named. Raises DatasetError for a row that
-    is malformed, and where no row is left.
+    is malformed, and where no row is left. The last one loaded is kept while its files are as they were: a command
+    checks its dataset before its flow loads it.
     """
-    source = source_of_hub(reference) if reference.startswith(PREFIX) else _local(reference)
+    if reference.startswith(PREFIX):
+        return _loaded(reference, ())
+    path = find(reference)
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return _loaded(str(path), tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(reference: str, _as_it_is: tuple[tuple[Path, int, int], ...]) -> Dataset:
+    source = source_of_hub(reference) if reference.startswith(PREFIX) else _local(Path(reference))
     path, loader = source.path, None
     problems: list[Listed] = []
     skipped: list[str] = []
@@ -130,8 +141,7 @@ def loaders() -> dict[str, ModuleType]:
     return {name: module for name, module in modules.items() if hasattr(module, "recognises")}
 
 
-def _local(reference: str) -> Source:
-    path = find(reference)
+def _local(path: Path) -> Source:
     folder = folder_of(path) if path.is_dir() else None
     if folder is None:
         return Source(stem_of(path), path, rows_of_file(path), partial(digest_of, path))

@@ -1,13 +1,14 @@
 """The questions that reports ask, over the store's tables: a run's spool in memory and the DuckDB file alike."""
 
+import json
 import re
 from datetime import UTC
-from math import comb
 from typing import Any, NamedTuple
 
 import duckdb
 
-from tasks.reporting.summary import ModelUse, Summary
+from tasks.reporting.estimates import accuracy, accuracy_by_tests, any_of_k, pass_at_k
+from tasks.reporting.summary import WITH_TESTS, ModelUse, Summary
 
 
 class Standing(NamedTuple):
@@ -19,9 +20,40 @@ class Standing(NamedTuple):
     errors: int
 
 
+class AttemptUse(NamedTuple):
+    """What one attempt took and came to. `accuracy` is the percentage of its tests that it passed.
+
+    `solved` is None where it ended in an error; `prompt_tokens` and `completion_tokens` are None where a reply came
+    without. `seconds` is what its calls took.
+    """
+
+    problem_id: str
+    sample: int
+    solved: bool | None
+    outcome: str
+    error_kind: str | None
+    execution_id: str
+    language: str | None
+    served_by: list[str] | None
+    accuracy: float | None
+    api_calls: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    seconds: float | None
+
+    @property
+    def tokens(self) -> int | None:
+        """Prompts and replies together."""
+        if self.prompt_tokens is None or self.completion_tokens is None:
+            return None
+        return self.prompt_tokens + self.completion_tokens
+
+
 def summary(db: duckdb.DuckDBPyConnection, run_id: str) -> Summary:
     """Return the summary of a run."""
-    run = row(db, "SELECT flow, dataset, strategy, models, samples FROM runs WHERE run_id = ?", run_id)
+    run = row(db, "SELECT flow, dataset, strategy, models, samples, configuration FROM runs WHERE run_id = ?", run_id)
+    estimate = pass_at_k(db, run_id, run["samples"])
+    until_solved = bool(json.loads(run["configuration"]).get("until_solved"))
     ends = row(
         db,
         """SELECT min(started_at) AS started_at, max(finished_at) AS finished_at,
@@ -48,6 +80,8 @@ def summary(db: duckdb.DuckDBPyConnection, run_id: str) -> Summary:
         ends["execution_id"],
         run_id,
     )
+    unknown = not said.problems or not calls["api_calls"] or calls["without_usage"]
+    tokens = (calls["prompt_tokens"] or 0) + (calls["completion_tokens"] or 0)
     costs = [each.cost_usd for each in use.values()]
     return Summary(
         run_id=run_id,
@@ -60,10 +94,13 @@ def summary(db: duckdb.DuckDBPyConnection, run_id: str) -> Summary:
         unsolved=said.unsolved,
         errors=said.errors,
         accuracy=accuracy(db, run_id),
-        pass_at_k=pass_at_k(db, run_id, run["samples"]),
+        test_accuracy=accuracy_by_tests(db, run_id) if run["flow"] in WITH_TESTS else None,
+        pass_at_k=dict.fromkeys(estimate) if until_solved else estimate,
+        any_of_k=any_of_k(db, run_id, run["samples"]) if until_solved else None,
         api_calls=calls["api_calls"],
         prompt_tokens=calls["prompt_tokens"],
         completion_tokens=calls["completion_tokens"],
+        tokens_per_problem=None if unknown else round(tokens / said.problems, 1),
         calls_without_usage=calls["without_usage"],
         cost_usd=None if None in costs or not costs else sum(cost for cost in costs if cost is not None),
         cached_calls=calls["cached"],
@@ -90,27 +127,6 @@ def standing(db: duckdb.DuckDBPyConnection, run_id: str) -> Standing:
         run_id,
     )
     return Standing(**counts)
-
-
-def accuracy(db: duckdb.DuckDBPyConnection, run_id: str) -> float | None:
-    """Return the percentage of attempts that passed, to one decimal; an error is no pass."""
-    said = row(
-        db, "SELECT count(*) AS ended, count(*) FILTER (solved) AS passed FROM attempts WHERE run_id = ?", run_id
-    )
-    return round(100 * said["passed"] / said["ended"], 1) if said["ended"] else None
-
-
-def pass_at_k(db: duckdb.DuckDBPyConnection, run_id: str, samples: int) -> dict[str, float | None]:
-    """Return pass@k in percent for k up to the samples: the unbiased estimator of Chen et al. 2021, equation 1.
-
-    None where a problem has fewer than k samples that came to an end.
-    """
-    counted = db.execute(
-        """SELECT count(solved), count(*) FILTER (solved) FROM attempts WHERE run_id = ? GROUP BY problem_id""",
-        [run_id],
-    ).fetchall()
-    ks = [k for k in range(1, samples + 1) if k <= 10 or k == samples or k % 10 == 0]
-    return {str(k): _mean([_pass_at_k(n, c, k) for n, c in counted]) for k in ks}
 
 
 def model_use(db: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, ModelUse]:
@@ -146,22 +162,24 @@ def busy_seconds(db: duckdb.DuckDBPyConnection, run_id: str, table_name: str, st
     return None if busy is None else round(busy, 3)
 
 
-def calls_by_problem(db: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
-    """Return calls, tokens and seconds of every attempt that has ended, Sample/2 before Sample/10."""
-    attempts = table(
-        db,
-        """SELECT a.problem_id, a.sample, a.solved, a.outcome, a.error_kind, a.tries, a.execution_id, a.language,
-                  a.served_by,
-                  coalesce(c.api_calls, 0) AS api_calls, c.prompt_tokens, c.completion_tokens, c.seconds
+def attempt_use(db: duckdb.DuckDBPyConnection, run_id: str) -> list[AttemptUse]:
+    """Return every attempt that has ended, Sample/2 before Sample/10."""
+    found = db.execute(
+        """SELECT a.problem_id, a.sample, a.solved, a.outcome, a.error_kind, a.execution_id, a.language, a.served_by,
+                  CASE WHEN a.solved IS NOT NULL AND a.tests > 0 THEN 100.0 * a.tests_passed / a.tests END,
+                  coalesce(c.api_calls, 0), CASE WHEN c.api_calls IS NULL THEN 0 ELSE c.prompt_tokens END,
+                  CASE WHEN c.api_calls IS NULL THEN 0 ELSE c.completion_tokens END, c.seconds
            FROM attempts a LEFT JOIN (
-               SELECT problem_id, sample, count(*) AS api_calls, sum(prompt_tokens)::BIGINT AS prompt_tokens,
-                      sum(completion_tokens)::BIGINT AS completion_tokens, sum(seconds) AS seconds
+               SELECT problem_id, sample, count(*) AS api_calls, sum(seconds) AS seconds,
+                      CASE WHEN count(prompt_tokens) = count(*) THEN sum(prompt_tokens)::BIGINT END AS prompt_tokens,
+                      CASE WHEN count(completion_tokens) = count(*) THEN sum(completion_tokens)::BIGINT END
+                          AS completion_tokens
                FROM calls WHERE run_id = $1 AND error_kind IS NULL GROUP BY problem_id, sample
            ) c USING (problem_id, sample)
            WHERE a.run_id = $1""",
-        run_id,
-    )
-    return sorted(attempts, key=lambda attempt: (natural(attempt["problem_id"]), attempt["sample"]))
+        [run_id],
+    ).fetchall()
+    return sorted(map(AttemptUse._make, found), key=lambda one: (natural(one.problem_id), one.sample))
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -194,12 +212,3 @@ def _mixed(db: duckdb.DuckDBPyConnection, run_id: str) -> bool:
         run_id,
     )["mixed"]
     return mixed
-
-
-def _pass_at_k(n: int, c: int, k: int) -> float | None:
-    return None if n < k else 1 - comb(n - c, k) / comb(n, k)
-
-
-def _mean(parts: list[float | None]) -> float | None:
-    known = [part for part in parts if part is not None]
-    return round(100 * sum(known) / len(parts), 1) if parts and len(known) == len(parts) else None

@@ -12,7 +12,7 @@ import duckdb
 
 from tasks.reporting import queries, store_queries
 from tasks.reporting.pages import Cell, Column, Kind, Page, Table, shown
-from tasks.reporting.summary import Summary, isolation_text
+from tasks.reporting.summary import UNTIL_SOLVED, WITH_TESTS, Summary, by_samples, isolation_text
 
 IDS = 12  # problems named in one row
 ERRORS = 10  # errors told in full
@@ -41,7 +41,7 @@ def run_page(db: duckdb.DuckDBPyConnection, run_id: str) -> Page:
     summary = queries.summary(db, run_id)
     about = store_queries.run_about(db, run_id)
     times = store_queries.reply_times(db, run_id)
-    attempts = queries.calls_by_problem(db, run_id)
+    attempts = queries.attempt_use(db, run_id)
     names = tuple(summary.models)
     replies = _replies(times)
     told = (
@@ -50,7 +50,7 @@ def run_page(db: duckdb.DuckDBPyConnection, run_id: str) -> Page:
         _latency(times, names),
         _stages(store_queries.stage_use(db, run_id), names),
         _outcomes(attempts),
-        _errors(store_queries.attempt_errors(db, run_id, ERRORS), sum(bool(each["error_kind"]) for each in attempts)),
+        _errors(store_queries.attempt_errors(db, run_id, ERRORS), sum(bool(each.error_kind) for each in attempts)),
         _failed_calls(store_queries.failed_calls(db, run_id), names),
         _calls(attempts),
         _rounds(store_queries.rounds(db, run_id)),
@@ -149,7 +149,8 @@ def _about(run_id: str, about: store_queries.RunAbout, names: tuple[str, ...]) -
         f"temperature {_given(about.temperature)}",
         f"top_p {_given(about.top_p)}",
         f"max_tokens {_given(limit)}",
-        f"samples {about.samples}",
+        f"samples {about.samples}" + (" at most, until one passes" if configuration.get("until_solved") else ""),
+        *(f"{name} {value}" for name, value in (configuration.get("parameters") or {}).items()),
     ]
     models = [
         (f"model {number}", name + (f", {_short(pools[number - 1])}" if number <= len(pools) else ""))
@@ -204,21 +205,26 @@ def _executions(executions: list[store_queries.Execution]) -> Table:
 
 def _summary(summary: Summary, asked: int) -> Table:
     left = max(0, asked - summary.problems)
+    tests: list[tuple[str, Cell, Kind, str]] = [
+        ("tests passed by an attempt", summary.test_accuracy, "percent", " % on average")
+    ]
     facts: list[tuple[str, Cell, Kind, str]] = [
         ("problems", summary.problems, "count", f", of {asked:,} asked for" if left else ""),
         ("solved", summary.solved, "count", ""),
         ("unsolved", summary.unsolved, "count", ""),
         ("errors", summary.errors, "count", ""),
         ("accuracy", summary.accuracy, "percent", " %"),
+        *(tests if summary.flow in WITH_TESTS else ()),
         *(
-            (f"pass@{k}", value, "percent", " %")
-            for k, value in summary.pass_at_k.items()
+            (name, value, "percent", " %")
+            for name, value in by_samples(summary).items()
             if len(summary.pass_at_k) > 1
         ),
         ("calls", summary.api_calls, "count", ""),
         ("paid for before the last execution", summary.cached_calls, "count", " calls"),
         ("prompt tokens", summary.prompt_tokens, "count", ""),
         ("completion tokens", summary.completion_tokens, "count", ""),
+        ("tokens of a problem", summary.tokens_per_problem, "figure", " on average"),
         ("cost (USD)", summary.cost_usd, "usd", ""),
         ("last execution", summary.wall_seconds, "seconds", " s"),
         ("generation, all executions", summary.generation_seconds, "seconds", " s"),
@@ -228,7 +234,8 @@ def _summary(summary: Summary, asked: int) -> Table:
         ("finished", summary.finished_at, "time", " UTC"),
     ]
     said = [(name, shown(value, kind) + ("" if value is None else unit)) for name, value, kind, unit in facts]
-    return _facts("Summary", said, _without_usage(summary.calls_without_usage))
+    notes = [_without_usage(summary.calls_without_usage), _until_solved(summary)]
+    return _facts("Summary", said, " ".join(note for note in notes if note))
 
 
 def _models(summary: Summary) -> Table:
@@ -300,13 +307,13 @@ def _stages(stages: list[store_queries.StageUse], names: tuple[str, ...]) -> Tab
     return Table("Stages", columns, rows, _without_usage(sum(each.without_usage for each in stages)))
 
 
-def _outcomes(attempts: list[dict[str, Any]]) -> Table:
+def _outcomes(attempts: list[queries.AttemptUse]) -> Table:
     columns = (Column("outcome"), Column("attempts", "count"), Column("%", "percent"), Column("not solved"))
     groups: dict[tuple[bool | None, str], list[str]] = defaultdict(list)
     for each in attempts:
-        kind = each["error_kind"]
-        outcome = each["outcome"] if kind in (None, each["outcome"]) else f"{each['outcome']}: {kind}"
-        groups[each["solved"], outcome].append(_id(each["problem_id"], each["sample"]))
+        kind = each.error_kind
+        outcome = each.outcome if kind in (None, each.outcome) else f"{each.outcome}: {kind}"
+        groups[each.solved, outcome].append(_id(each.problem_id, each.sample))
     order = sorted(
         groups.items(), key=lambda item: ((True, False, None).index(item[0][0]), -len(item[1]), item[0][1])
     )
@@ -349,7 +356,7 @@ def _failed_calls(failed: list[store_queries.FailedCalls], names: tuple[str, ...
     return Table("Failed calls", columns, rows)
 
 
-def _calls(attempts: list[dict[str, Any]]) -> Table:
+def _calls(attempts: list[queries.AttemptUse]) -> Table:
     """How many calls the attempts took; neighbouring numbers share a row where there are many."""
     columns = (
         Column("calls", "figure"),
@@ -358,12 +365,12 @@ def _calls(attempts: list[dict[str, Any]]) -> Table:
         Column("errors", "count"),
         Column("attempts", "bar"),
     )
-    numbers = [each["api_calls"] for each in attempts]
+    numbers = [each.api_calls for each in attempts]
     low, high = min(numbers, default=0), max(numbers, default=0)
     width = 1 if len(set(numbers)) <= BINS else ceil((high - low + 1) / BINS)
     bins: dict[int, list[bool | None]] = defaultdict(list)
     for each in attempts:
-        bins[(each["api_calls"] - low) // width].append(each["solved"])
+        bins[(each.api_calls - low) // width].append(each.solved)
     most = max((len(ends) for ends in bins.values()), default=1)
     rows = tuple(
         (
@@ -418,6 +425,10 @@ def _tests(use: list[store_queries.GradingUse]) -> Table:
         for each in use
     )
     return Table("Tests", columns, rows, "Times in seconds, memory of a program with all its processes in MiB.")
+
+
+def _until_solved(summary: Summary) -> str:
+    return f"{UNTIL_SOLVED[0].upper()}{UNTIL_SOLVED[1:]}." if summary.any_of_k is not None else ""
 
 
 def _without_usage(calls: int) -> str:

@@ -1,15 +1,13 @@
-"""Summary.txt and REPORT.txt: a run's numbers for people who read files."""
+"""Summary.txt: a run's numbers for people who read files."""
 
 from collections import Counter
-from typing import Any
 
 from tasks.reporting.log import model_configuration
-from tasks.reporting.summary import Summary, isolation_text
+from tasks.reporting.queries import AttemptUse
+from tasks.reporting.summary import UNTIL_SOLVED, Summary, by_samples, isolation_text
 
 
-def summary_text(
-    summary: Summary, attempts: list[dict[str, Any]], models: tuple[str, ...], suite: str = "hidden"
-) -> str:
+def summary_text(summary: Summary, attempts: list[AttemptUse], models: tuple[str, ...], suite: str = "hidden") -> str:
     """Summary.txt: totals, averages, and how many calls the solved and the unsolved took.
 
     `models` are the references as given, Model 1 first; of a run that graded they are the programs' file or folder.
@@ -21,8 +19,8 @@ def summary_text(
         _line("Solved", summary.solved),
         _line("Unsolved", summary.unsolved),
         _line("Errors", summary.errors),
-        *[_line(f"  Attempts With {kind}", count) for kind, count in _errors(attempts).items()],
-        *[_line(f"pass@{k}", value) for k, value in summary.pass_at_k.items() if len(summary.pass_at_k) > 1],
+        *[_line(f"  Attempts With {kind}", count) for kind, count in errors_by_kind(attempts).items()],
+        *_of_samples(summary),
         *["", f"Isolation: {isolation_text(summary.isolation)}"],
     ]
     calls = [] if summary.flow == "grade" else ["", *_call_statistics(summary, attempts)]
@@ -31,42 +29,19 @@ def summary_text(
     return "\n".join([*([model_configuration(models)] if two else []), *head, *calls, *by_model]) + "\n"
 
 
-def report_text(summary: Summary, attempts: list[dict[str, Any]]) -> str:
-    """REPORT.txt: the run at a glance, then a line a problem."""
-    marks = {True: "PASS ", False: "FAIL ", None: "ERROR"}
-    wall = summary.wall_seconds
-    kinds = ", ".join(f"{kind} {count}" for kind, count in _errors(attempts).items())
-    return "\n".join(
-        [
-            f"{summary.strategy} on {summary.dataset}, {' + '.join(summary.models)}",
-            *(["Replies of this run were recorded, no model was asked."] if summary.recorded else []),
-            "",
-            f"Solved      {summary.solved} of {summary.problems} ({summary.accuracy} %), errors {summary.errors}"
-            + (f" ({kinds})" if kinds else ""),
-            f"Calls       {summary.api_calls}, of which {summary.cached_calls} had been paid for before",
-            f"Tokens      {summary.prompt_tokens} prompt, {summary.completion_tokens} completion",
-            f"Time        {'unknown' if wall is None else f'{wall:.1f} s'} in the last execution",
-            f"Isolation   {isolation_text(summary.isolation)}",
-            "",
-            *(
-                f"{marks[attempt['solved']]}  {attempt['problem_id']}"
-                + (f", sample {attempt['sample']}" if attempt["sample"] else "")
-                + f"  {attempt['outcome']}, {attempt['api_calls']} calls"
-                for attempt in attempts
-            ),
-            "",
-        ]
-    )
-
-
-def _errors(attempts: list[dict[str, Any]]) -> dict[str, int]:
+def errors_by_kind(attempts: list[AttemptUse]) -> dict[str, int]:
     """Count what kept attempts from an end, by kind; none of it is a failure of a program."""
-    return dict(Counter(attempt["error_kind"] or "error" for attempt in attempts if attempt["solved"] is None))
+    return dict(Counter(attempt.error_kind or "error" for attempt in attempts if attempt.solved is None))
 
 
-def _call_statistics(summary: Summary, attempts: list[dict[str, Any]]) -> list[str]:
-    calls = [attempt["api_calls"] for attempt in attempts]
-    seconds = [attempt["seconds"] or 0.0 for attempt in attempts]
+def _of_samples(summary: Summary) -> list[str]:
+    lines = [_line(name, value) for name, value in by_samples(summary).items() if len(summary.pass_at_k) > 1]
+    return [*lines, *([f"  ({UNTIL_SOLVED})"] if summary.any_of_k is not None else [])]
+
+
+def _call_statistics(summary: Summary, attempts: list[AttemptUse]) -> list[str]:
+    calls = [attempt.api_calls for attempt in attempts]
+    seconds = [attempt.seconds or 0.0 for attempt in attempts]
     count = max(1, len(attempts))
     return [
         _line("Total Prompt Tokens", summary.prompt_tokens),
@@ -84,15 +59,15 @@ def _call_statistics(summary: Summary, attempts: list[dict[str, Any]]) -> list[s
         _line("Min Api Calls", min(calls, default=0)),
         _line("Average Api Calls", round(summary.api_calls / count, 1)),
         "",
-        *_histogram("Solved", [a["api_calls"] for a in attempts if a["solved"]]),
+        *_histogram("Solved", [a.api_calls for a in attempts if a.solved]),
         "",
-        *_histogram("Unsolved", [a["api_calls"] for a in attempts if a["solved"] is False]),
+        *_histogram("Unsolved", [a.api_calls for a in attempts if a.solved is False]),
     ]
 
 
 def _histogram(what: str, calls: list[int]) -> list[str]:
-    counts = {number: calls.count(number) for number in sorted(set(calls))}
-    lines = [f"  {number:>3} calls: {count}" for number, count in counts.items()]
+    counts = Counter(calls)
+    lines = [f"  {number:>3} calls: {counts[number]}" for number in sorted(counts)]
     return [f"Api Calls -> {what}", *(lines or ["  none"])]
 
 

@@ -1,6 +1,6 @@
 """`make bench`: every benchmark in turn. They print figures and ratios; none of them can fail on a figure."""
 
-from tests.benchmarks import answering, grading, planning, rotation, throughput, trying
+from tests.benchmarks import answering, grading, overlap, planning, rotation, scale, throughput, trying
 
 if __name__ == "__main__":
     throughput.main()
@@ -9,3 +9,5 @@ if __name__ == "__main__":
     trying.main()
     planning.main()
     answering.main()
+    overlap.main()
+    scale.main()
