@@ -31,13 +31,13 @@ demo: setup
 	  --model1 recorded:data/recorded/codesim/small.jsonl --model2 recorded:data/recorded/codesim/large.jsonl \
 	  --assign.debugging 1,1,2 --workers 4 --cont no --output results/demo
 
-# The tests of the sandbox, which wait for time limits, one after the other; beside them all others, two at a time.
+# The tests of the sandbox, which wait for time limits, one after the other; beside them all others, three at a time.
 SANDBOX := tests/sandbox tests/test_grading.py
 test: setup
 	@said=$$(mktemp); failed=0; \
 	$(BIN)/python -m pytest $(SANDBOX) >$$said 2>&1 & sandbox=$$!; \
 	trap "kill $$sandbox; rm -f $$said" INT TERM; \
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(SANDBOX:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(SANDBOX:%=--ignore=%) || failed=1; \
 	wait $$sandbox || failed=1; \
 	cat $$said; rm -f $$said; \
 	exit $$failed

@@ -1,13 +1,14 @@
 """Whether generating and grading overlap: the wall time of a run beside the longer of the two.
 
-Direct on whole programs: each reply takes `--latency` seconds, each program burns a set CPU time in each of its
-tests. With `light` programs generation is the longer and grading fits beside it; with `heavy` ones it is the other
-way round.
+Direct on whole programs: replies take half to one and a half times `--latency` seconds, as no two of a model's take
+the same, and each program burns a set CPU time in each of its tests. With `light` programs generation is the longer
+and grading fits beside it; with `heavy` ones it is the other way round.
 
     python -m tests.benchmarks.overlap [--problems 96] [--workers 8] [--latency 2]
 """
 
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def compare(*, problems: int = 96, workers: int = 8, latency: float = 2.0) -> None:
     """Run both and print what they took."""
-    print(f"{problems} problems of {TESTS} tests, replies of {latency} s, {workers} workers")
+    print(f"{problems} problems of {TESTS} tests, replies of {latency} s on average, {workers} workers")
     for name, seconds in CPU.items():
         with tempfile.TemporaryDirectory() as folder:
             took = measured(Path(folder), problems, workers, latency, seconds)
@@ -68,10 +69,13 @@ def measured(folder: Path, problems: int, workers: int, latency: float, seconds:
     )
     dataset.write_text("\n".join(map(json.dumps, rows)))
     program = PROGRAM.format(seconds=seconds)
-    replies.write_text(
-        json.dumps({"content": f"```python\n{program}```", "prompt_tokens": 9, "completion_tokens": 9})
+    reply = {"content": f"```python\n{program}```", "prompt_tokens": 9, "completion_tokens": 9}
+    chance = random.Random(0)
+    lines = (
+        {"problem_id": f"P/{n}", **reply, "latency": latency * chance.uniform(0.5, 1.5)} for n in range(problems)
     )
-    with recorded_server(replies, "--latency", latency) as url, prefect_server(folder / "prefect") as environment:
+    replies.write_text("\n".join(map(json.dumps, lines)))
+    with recorded_server(replies) as url, prefect_server(folder / "prefect") as environment:
         command = ["flows/solve.py", "--dataset", dataset, "--strategy", "direct", "--model1", f"{url}#m"]
         more = ["--workers", workers, "--output", folder / "results", "--verbose", 0]
         subprocess.run(
