@@ -65,7 +65,7 @@ def _report(events: list[dict[str, object]], ran: Ran) -> SampleReport:
     parts += faults
     return SampleReport(
         passed=not failed and not faults,
-        samples=len(checks) + len(faults),
+        samples=len(checks) + (1 if faults and not failed else 0),
         samples_passed=passed,
         text=tidy("\n\n".join(parts) or "No assertion was reached."),
     )

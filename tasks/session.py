@@ -147,7 +147,8 @@ class Session:
 
     def keep(self, program: str, *, stage: str = "coding", plan: str = "", report: str = "") -> None:
         """Keep a program on which nothing is run as one more round, with what a model says of it, if one does."""
-        self._keep(program, stage, plan, None, SampleReport(passed=True, samples=0, samples_passed=0, text=report))
+        said = report if self.run.keep_text else ""
+        self._keep(program, stage, plan, None, SampleReport(passed=True, samples=0, samples_passed=0, text=said))
 
     async def _round(
         self, work: Callable[[], Awaitable[SampleReport]], program: str, stage: str, plan: str, tests: str | None

@@ -4,20 +4,26 @@ import ast
 import re
 from typing import NamedTuple
 
-from tasks.parsing import BadReply, answer_of, fenced_blocks, program_of
+from tasks.parsing import BadReply, answer_of, fenced_blocks, program_of, whole_answer_of
 from tasks.python_source import syntax_tree
 from tasks.records import Checks, Pair
 
-LABEL = r"^(?:[ \t]*\d+[.)])?[ \t>*_#-]*(?:(?:sample|example|test|case)[ \t]*(?:case[ \t]*)?\d*[ \t]*)?"
-INPUT = re.compile(LABEL + r"input[ \t]*\d*[ \t]*[*_]*[ \t]*:[*_]*(?P<rest>.*)$", re.IGNORECASE)
-OUTPUT = re.compile(LABEL + r"(?:expected[ \t]*)?output[ \t]*\d*[ \t]*[*_]*[ \t]*:[*_]*(?P<rest>.*)$", re.IGNORECASE)
-# What ends an output: a rule, a heading, the title of the next test, or words about this one.
-END = re.compile(
-    r"^[ \t]*(?:-{3,}|={3,}|#{1,6}[ \t].*|[*_]*(?:test|case|example|explanation|reason|note)\b.*)$",
+LABEL = re.compile(
+    r"(?:\d++[.)][ \t]*+)?[*_#>-]*+[ \t]*+[*_]*+(?:(?:sample|example|expected|test|case)[ \t]*+(?:\d++[ \t]*+)?)*+"
+    r"(?P<what>input|output)[ \t]*+(?:\d++[ \t]*+)?(?P<rest>.*)",
     re.IGNORECASE,
 )
-STATUS = re.compile(r"\[?[*_]*Status[*_]*\]?[ \t*_]*:[ \t\[*_`]*(?P<status>PASS|FAIL)", re.IGNORECASE)
-FEEDBACK = re.compile(r"\[[*_]*(?:Analysis|Feedback)[*_]*\]", re.IGNORECASE)
+MARKS = "*_`# \t"
+# What ends an output: a rule, a heading, the title of the next test, or words about this one.
+END = re.compile(
+    r"[ \t]*(?:-{3,}|={3,}|#{1,6}[ \t].*|[*_]*(?:test|example|sample)[ \t]*(?:case[ \t]*)?#?\d.*"
+    r"|[*_]*(?:explanation|reason|note)[*_ \t]*:.*)",
+    re.IGNORECASE,
+)
+# Behind a blank line, at the end: the number of the next test, or a sentence.
+TITLE = re.compile(r"[*_ \t]*\d+[.)].*|(?:[\w'()-]+,?[ \t]+){3,}[^\n]*[.:!]")
+STATUS = re.compile(r"\bStatus[*_\] \t]*+:[ \t\[*_`]*+(?P<status>PASS|FAIL)", re.IGNORECASE)
+FEEDBACK = re.compile(r"\[[*_]*+(?:Analysis|Feedback)[*_]*+\]", re.IGNORECASE)
 
 
 class Audit(NamedTuple):
@@ -28,18 +34,30 @@ class Audit(NamedTuple):
 
 
 def check_of(text: str) -> Checks:
-    """Return the Python of a reply that defines `check(candidate)`; raises BadReply without it, or an assertion."""
-    source = program_of(text)
+    """Return the Python of a reply that defines `check(candidate)`: its last block that does.
+
+    Raises BadReply without one, or an assertion in it.
+    """
+    fault = ""
+    for source in (*(block.text for block in reversed(fenced_blocks(whole_answer_of(text)))), program_of(text)):
+        fault = _check_fault(source)
+        if not fault:
+            return Checks(source=source)
+    raise BadReply(fault)
+
+
+def _check_fault(source: str) -> str:
+    """Return what keeps a source from being tests; empty where it is."""
     try:
         parts = syntax_tree(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
-        raise BadReply(f"the tests are not Python ({fault})") from None
+        return f"the tests are not Python ({fault})"
     check = next((part for part in parts if isinstance(part, ast.FunctionDef) and part.name == "check"), None)
     if check is None or len(check.args.args) != 1:
-        raise BadReply("the reply defines no check(candidate)")
+        return "the reply defines no check(candidate)"
     if not any(isinstance(part, ast.Assert) for part in ast.walk(check)):
-        raise BadReply("check(candidate) of the reply asserts nothing")
-    return Checks(source=source)
+        return "check(candidate) of the reply asserts nothing"
+    return ""
 
 
 def assertions_of(text: str, entry_point: str) -> tuple[str, ...]:
@@ -60,24 +78,35 @@ def assertions_of(text: str, entry_point: str) -> tuple[str, ...]:
 
 
 def _is_literal_call(line: str, entry_point: str) -> bool:
+    """Whether a line is `assert entry_point(…) == …` on literals, or the same of a method of `entry_point()`."""
     try:
+        compile(line, "<assertion>", "exec")  # refuses more than the parser does
         match syntax_tree(line).body:
             case [
                 ast.Assert(
-                    test=ast.Compare(
-                        left=ast.Call(func=ast.Name(id=name), args=args, keywords=keywords),
-                        ops=[ast.Eq()],
-                        comparators=[expected],
-                    ),
-                    msg=None,
+                    test=ast.Compare(left=ast.Call() as call, ops=[ast.Eq()], comparators=[expected]), msg=None
                 )
-            ] if name == entry_point and all(each.arg for each in keywords):
-                for value in (*args, *(each.value for each in keywords), expected):
-                    ast.literal_eval(value)
-                return True
+            ]:
+                calls = [call]
+                if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
+                    calls.append(call.func.value)
+                function = calls[-1].func
+                values = [value for each in calls for value in (*each.args, *(word.value for word in each.keywords))]
+                named = all(word.arg for each in calls for word in each.keywords)
+                return (
+                    isinstance(function, ast.Name)
+                    and function.id == entry_point
+                    and named
+                    and all(map(_is_literal, (*values, expected)))
+                )
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         pass
     return False
+
+
+def _is_literal(value: ast.expr) -> bool:
+    ast.literal_eval(value)
+    return not any(isinstance(part, ast.Constant) and part.value is ... for part in ast.walk(value))
 
 
 def pairs_of(text: str) -> Checks:
@@ -86,12 +115,13 @@ def pairs_of(text: str) -> Checks:
     given: list[str] | None = None
     printed: list[str] | None = None
     for line in [*answer_of(text).replace("\r\n", "\n").split("\n"), "Input:"]:
-        if (label := INPUT.match(line)) is not None:
+        label = _label(line)
+        if label is not None and label.what == "input":
             if given is not None and printed is not None:
-                pairs.append(Pair(input=_body(given), output=_body(printed)))
-            given, printed = [label["rest"].lstrip(" ")], None
-        elif given is not None and (label := OUTPUT.match(line)) is not None:
-            printed = [label["rest"].lstrip(" ")]
+                pairs.append(Pair(input=_body(given), output=_body(printed, last=True)))
+            given, printed = [label.rest], None
+        elif label is not None and given is not None:
+            printed = [label.rest]
         elif printed is not None:
             printed.append(line)
         elif given is not None:
@@ -102,19 +132,42 @@ def pairs_of(text: str) -> Checks:
     return Checks(pairs=kept)
 
 
-def _body(lines: list[str]) -> str:
-    """Return the text of a part: what its first fence holds, else its lines up to what ends it."""
+class _Label(NamedTuple):
+    what: str
+    rest: str  # what stands behind it in its line
+
+
+def _label(line: str) -> _Label | None:
+    """Return the label that a line begins with: `Input:`, `**Output 2**: 5`, `### Input`; None without one."""
+    line = line.strip()
+    found = LABEL.match(line)
+    if found is None:
+        return None
+    what, rest = found["what"].lower(), found["rest"]
+    before, colon, behind = rest.partition(":")
+    if colon and not before.strip(MARKS):
+        behind = behind.strip()
+        if line.startswith("**"):
+            behind = behind.removeprefix("**").strip()
+        return _Label(what, behind[1:-1] if behind[:1] == behind[-1:] == "`" and len(behind) > 2 else behind)
+    return _Label(what, "") if line[0] in "*#_" and not rest.strip(MARKS) else None
+
+
+def _body(lines: list[str], *, last: bool = False) -> str:
+    """Return a part: what its first fence holds, else its lines; of the `last` part up to what ends it."""
     first = next((line for line in lines if line.strip()), "")
     if first.lstrip().startswith("```") and (blocks := fenced_blocks("\n".join(lines))):
         return blocks[0].text.strip("\n") + "\n"
     kept: list[str] = []
     for line in lines:
-        if END.match(line) or line.strip().startswith("```"):
+        if line.strip().startswith("```") or (last and END.fullmatch(line)):
             if any(each.strip() for each in kept):
                 break
             continue
         kept.append(line)
-    return "\n".join(kept).strip("\n").rstrip() + "\n"
+    text = "\n".join(kept).strip("\n").rstrip()
+    before, blank, title = text.rpartition("\n\n")
+    return (before.rstrip() if last and blank and TITLE.fullmatch(title.strip()) else text) + "\n"
 
 
 def audit_of(text: str) -> Audit:

@@ -76,6 +76,19 @@ async def test_whatever_happens_is_a_report(limits: Limits, program: str, tests:
     assert len(report.text) < 2000
 
 
+async def test_names_mean_what_they_mean_in_the_tests(limits: Limits):
+    tests = check(
+        "assert (got := candidate(3)) == 6",
+        "assert got > 5",
+        "class Local:",
+        "    x = candidate(2)",
+        "    assert x == 4",
+        "assert [y for y in (candidate(1),) if y == 2] == [2]",
+    )
+    report = await checked(limits, RIGHT, tests)
+    assert report == SampleReport(passed=True, samples=4, samples_passed=4, text="4 of 4 tests passed.")
+
+
 async def test_what_is_printed_is_no_report(limits: Limits):
     program = 'print(\'{"ended": ""}\')\ndef double(n):\n    print(\'{"begun": "x"}\')\n    return n\n'
     report = await checked(limits, program, check("assert candidate(2) == 4"))

@@ -17,6 +17,7 @@ CHECK = "def check(candidate):\n    assert candidate(1) == 2"
         f"<think>def check(candidate): pass</think>Here:\n\n```py\n{CHECK}\n```\nThat is all.",
         f"```python\ndef f(n):\n    return n\n```\n\n```python\n{CHECK}\n```",
         f"```python\n{CHECK}\n\ncheck(f)\n```",
+        f"```python\n{CHECK}\n```\n\nRun it with\n\n```python\ncheck(f)\n```",
     ],
 )
 def test_a_check_is_found(text: str):
@@ -57,6 +58,9 @@ PAIRS = (Pair(input="3\n1 2 3\n", output="6\n"), Pair(input="1\n5\n", output="5\
         "<think>Input:\n9\nOutput:\n9</think>\n1. **Input**:\n3\n1 2 3\n   **Output**:\n6\n"
         "2. **Input**:\n1\n5\n   **Output**:\n5\n",
         "Input:\n3\n1 2 3\nOutput:\n6\n\nInput:\n1\n5\nOutput:\n5\n\nInput:\n3\n1 2 3\nOutput:\n6\n",
+        "1.\nInput:\n3\n1 2 3\nOutput:\n6\n\n2.\nInput:\n1\n5\nOutput:\n5\n",
+        "1. **Three**\nInput:\n3\n1 2 3\nOutput:\n6\n\n2. **One number**\nInput:\n1\n5\nOutput: `5`\n",
+        "**Input**\n3\n1 2 3\n**Output**\n6\n\n### Input\n1\n5\n### Output\n5\n\nThese tests cover all of it.\n",
     ],
 )
 def test_pairs_are_found(text: str):
@@ -65,6 +69,21 @@ def test_pairs_are_found(text: str):
 
 def test_blank_lines_within_a_pair_stay():
     assert pairs_of("Input:\na\n\nb\nOutput:\nx\n\ny\n").pairs == (Pair(input="a\n\nb\n", output="x\n\ny\n"),)
+
+
+@pytest.mark.parametrize(
+    "word", ["test", "case", "Case #1: 3", "note 7", "2", "2.5", "*", "example of it", "inputs: 3"]
+)
+def test_words_of_tests_may_be_data(word: str):
+    assert pairs_of(f"Input:\n{word}\nOutput:\n{word}\n").pairs == (Pair(input=f"{word}\n", output=f"{word}\n"),)
+
+
+@pytest.mark.parametrize("word", ["Input", "test", "Status", "[Analysis", "1 1 1 1 x"])
+@pytest.mark.parametrize("filling", [" ", "*", "# ", "1 ", "test "])
+def test_a_long_line_comes_to_an_end(word: str, filling: str):
+    for read in (pairs_of, audit_of, check_of):
+        with pytest.raises(BadReply):
+            read(word + filling * 100_000 + "x")
 
 
 def test_an_empty_input_is_a_test():
@@ -88,6 +107,9 @@ assert add(*[1, 2]) == 3
 assert add(1, 2) == 3, open('x').read()
 assert other(1) == 2
 assert add(1, 2) != 3
+assert add(a=1, a=2) == 3
+assert add(__debug__=1) == 3
+assert add(...) == ...
 x = add(1, 2)
 ```"""
     assert assertions_of(text, "add") == (
@@ -97,6 +119,11 @@ x = add(1, 2)
     )
     with pytest.raises(BadReply):
         assertions_of(text, "sub")
+
+
+def test_assertions_may_call_a_method_of_a_class():
+    text = "assert Solution().twice(2) == 4\nassert Solution(x).twice(2) == 4\nassert Solution().a.twice(2) == 4"
+    assert assertions_of(text, "Solution") == ("assert Solution().twice(2) == 4",)
 
 
 @pytest.mark.parametrize(

@@ -53,47 +53,52 @@ class Enough(BaseException):
 
 
 class Telling:
-    """Stands in an assertion's place: runs it, and tells how it ended."""
+    """Hears how the assertions go, and tells it."""
 
     def __init__(self, tell: Tell, program: str) -> None:
         self.tell, self.program, self.told = tell, program, 0
 
-    def equal(self, source: str, left: Callable[[], object], right: Callable[[], object]) -> None:
-        """For `assert left == right`."""
-
-        def run() -> str:
-            got, expected = left(), right()
-            return "" if got == expected else f"got {_shown(got)}, expected {_shown(expected)}"
-
-        self._run(source, run)
-
-    def true(self, source: str, test: Callable[[], object]) -> None:
-        """For any other assertion."""
-        self._run(source, lambda: "" if test() else "it does not hold")
-
-    def _run(self, source: str, run: Callable[[], str]) -> None:
+    def begin(self, source: str) -> None:
+        """Say that an assertion is reached."""
         if self.told == MOST:
             raise Enough
         self.told += 1
         self.tell(begun=source)
-        faults = list[str]()
-        problem = _raised(lambda: faults.append(run()))
-        self.tell(ended=faults[0] if problem is None else f"raised {_said(problem, self.program)}")
+
+    def equal(self, got: object, expected: object) -> None:
+        """End `assert got == expected`."""
+        self.tell(ended="" if got == expected else f"got {_shown(got)}, expected {_shown(expected)}")
+
+    def true(self, value: object) -> None:
+        """End any other assertion."""
+        self.tell(ended="" if value else "it does not hold")
+
+    def raised(self, fault: BaseException) -> None:
+        """End an assertion that raised."""
+        self.tell(ended=f"raised {_said(fault, self.program)}")
 
 
 class Asserts(ast.NodeTransformer):
-    """Makes each assertion a call that tells how it ended, and goes on with the next."""
+    """Puts statements in each assertion's place that tell how it ended, and go on with the next.
 
-    def visit_Assert(self, node: ast.Assert) -> ast.Expr:
+    They stand where the assertion stood, so that names mean there what they meant.
+    """
+
+    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
         test, method = node.test, "true"
         parts = [test]
         if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
             parts, method = [test.left, test.comparators[0]], "equal"
-        nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
-        call = ast.Attribute(ast.Name("__telling__", ast.Load()), method, ast.Load())
-        source = ast.Constant(ast.unparse(node))
-        told = ast.Call(call, [source, *(ast.Lambda(nothing, part) for part in parts)], [])
-        return ast.copy_location(ast.Expr(told), node)
+        begin = _telling("begin", ast.Constant(ast.unparse(node)))
+        fault = ast.Name("__fault__", ast.Load())
+        caught = ast.ExceptHandler(ast.Name("BaseException", ast.Load()), "__fault__", [_telling("raised", fault)])
+        tried = ast.Try(body=[_telling(method, *parts)], handlers=[caught], orelse=[], finalbody=[])
+        return [ast.copy_location(each, node) for each in (begin, tried)]
+
+
+def _telling(method: str, *arguments: ast.expr) -> ast.Expr:
+    function = ast.Attribute(ast.Name("__telling__", ast.Load()), method, ast.Load())
+    return ast.Expr(ast.Call(function, list(arguments), []))
 
 
 def _check(source: str, names: dict[str, Any], telling: Telling) -> Callable[[object], object]:

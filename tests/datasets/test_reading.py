@@ -95,9 +95,9 @@ def test_json_lines_with_the_name_of_json(tmp_path: Path):
         ("a.json", b"[]", "a.json holds no rows"),
         ("a.json", b'[{"task_id": "\\ud83c"}]', "a.json: not JSON ("),
         ("a.jsonl.gz", b"{}", "a.jsonl.gz cannot be read (Not a gzipped file"),
-        ("a.jsonl.gz", gzip.compress(b"{}\n" * 99)[:-9], "a.jsonl.gz, line 1: field "),
-        ("a.jsonl.gz", gzip.compress(b"{")[:-9], "a.jsonl.gz cannot be read (Compressed file ended"),
-        ("a.jsonl.gz", gzip.compress(json.dumps(ROW).encode() + b"\n{"), "a.jsonl.gz, line 2: not JSON ("),
+        ("a.jsonl.gz", gzip.compress(b"{}\n" * 99, mtime=0)[:-9], "a.jsonl.gz, line 1: field "),
+        ("a.jsonl.gz", gzip.compress(b"{", mtime=0)[:-9], "a.jsonl.gz cannot be read (Compressed file ended"),
+        ("a.jsonl.gz", gzip.compress(json.dumps(ROW).encode() + b"\n{", mtime=0), "a.jsonl.gz, line 2: not JSON ("),
         ("a.parquet", b"PAR1", "a.parquet: not parquet ("),
     ],
 )

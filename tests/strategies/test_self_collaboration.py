@@ -131,3 +131,9 @@ async def test_a_run_that_keeps_no_texts_keeps_no_plan_and_no_tests(tmp_path: Pa
     assert ended.attempt.solved
     assert [(row.plan, row.tests) for row in rounds_of(tmp_path)] == [(None, None)] * 2
     assert rounds_of(tmp_path)[0].report.startswith("1 of 2 tests passed.")
+
+
+async def test_a_run_that_keeps_no_texts_keeps_no_audit(tmp_path: Path):
+    replies = said("analyst", PLAN) + said("coder", RIGHT) + said("tester", "[Status]: PASS\n[Analysis]: words")
+    await attempted(tmp_path, "self_collaboration", *replies, result_log="partial", param={"tester": "audits"})
+    assert [row.report for row in rounds_of(tmp_path)] == [""]

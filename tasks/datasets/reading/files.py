@@ -89,7 +89,7 @@ def _json(path: Path) -> list[Row] | None:
     try:
         text = path.read_text(encoding="utf-8-sig")
         found = json.loads(text)
-        if "\\ud" in text:
+        if "\\ud" in text.lower():
             checked(found)
     except UnicodeDecodeError:
         raise DatasetError(f"{path} is not UTF-8 text; give JSON, JSONL or parquet") from None

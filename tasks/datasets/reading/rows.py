@@ -53,7 +53,7 @@ def row_of(text: str) -> Row:
     """Return the object that a text is; raises ValueError where it is none."""
     try:
         row = json.loads(text)
-        if "\\ud" in text:
+        if "\\ud" in text.lower():
             checked(row)
     except (ValueError, RecursionError) as fault:
         raise ValueError(f"not JSON ({fault})") from None
