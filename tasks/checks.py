@@ -62,7 +62,7 @@ def _report(events: list[dict[str, object]], ran: Ran) -> SampleReport:
     failed = [check for check in checks if check.fault != ""]
     parts = [f"{passed} of {len(checks)} tests passed."] if checks else []
     parts += [f"{check.source}\n{check.fault or 'it did not come to an end'}" for check in failed]
-    parts += faults
+    parts += faults or [said for event in events if (said := str(event.get("done", "")))]
     return SampleReport(
         passed=not failed and not faults,
         samples=len(checks) + (1 if faults and not failed else 0),

@@ -228,9 +228,10 @@ def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
     if summary.flow != "grade":
         console.print(said)
     mark = " (recorded replies: no model was asked)" if summary.recorded else ""
+    share = f"{summary.accuracy} %{' of the attempts' if run.configuration.samples > 1 else ''}"
     suite = "" if run.suite == "hidden" else f" by the {run.suite} tests"
     lines = [
-        f"solved {summary.solved} of {summary.problems}{suite} ({summary.accuracy} %), unsolved {summary.unsolved}, "
+        f"solved {summary.solved} of {summary.problems}{suite} ({share}), unsolved {summary.unsolved}, "
         f"errors {summary.errors}{mark}",
         *([f"isolation: {isolation_text(summary.isolation)}"] if summary.isolation == "process" else []),
         *(

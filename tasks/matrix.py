@@ -40,11 +40,12 @@ def cells(parameters: Parameters) -> list[dict[str, Any]]:
     Of several strategies each is given the stages and parameters that it has; raises UsageError for one that none
     of them has.
     """
-    strategies = list(dict.fromkeys(_names(str(parameters["strategy"]))))
+    named = {strategy(name).__name__: name for name in _names(str(parameters["strategy"]))}
+    strategies = list(named.values()) or [parameters["strategy"]]
     model = "model1" if parameters.get("model1") else "model"
     models: list[str | None] = list(dict.fromkeys(_names(parameters.get(model) or ""))) or [parameters.get(model)]
     if len(strategies) < 2:
-        return [{**parameters, model: each} for each in models]
+        return [{**parameters, "strategy": strategies[0], model: each} for each in models]
     own = {name: _known(name) for name in strategies}
     for flag in ("assign", "param"):
         for name in parameters.get(flag) or {}:

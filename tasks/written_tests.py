@@ -4,7 +4,7 @@ import ast
 import re
 from typing import NamedTuple
 
-from tasks.parsing import BadReply, answer_of, fenced_blocks, program_of, whole_answer_of
+from tasks.parsing import BadReply, Block, fenced_blocks, program_of, whole_answer_of
 from tasks.python_source import syntax_tree
 from tasks.records import Checks, Pair
 
@@ -21,8 +21,11 @@ END = re.compile(
     re.IGNORECASE,
 )
 # Behind a blank line, at the end: the number of the next test, or a sentence.
-TITLE = re.compile(r"[*_ \t]*\d+[.)].*|(?:[\w'()-]+,?[ \t]+){3,}[^\n]*[.:!]")
-STATUS = re.compile(r"\bStatus[*_\] \t]*+:[ \t\[*_`]*+(?P<status>PASS|FAIL)", re.IGNORECASE)
+TITLE = re.compile(r"[*_ \t]*\d+[.)](?:[*_ \t].*)?|\*\*.*\*\*:?|(?:[\w'()-]+,?[ \t]+){3,}[^\n]*[.:!]")
+LONGEST_TITLE = 300
+STATUS = re.compile(
+    r"^[ \t>*_#\[-]*+Status[*_\] \t]*+:[ \t\[*_`]*+(?P<status>PASS|FAIL)\b", re.IGNORECASE | re.MULTILINE
+)
 FEEDBACK = re.compile(r"\[[*_]*+(?:Analysis|Feedback)[*_]*+\]", re.IGNORECASE)
 
 
@@ -43,7 +46,22 @@ def check_of(text: str) -> Checks:
         fault = _check_fault(source)
         if not fault:
             return Checks(source=source)
+    wrapped = next(filter(None, map(_wrapped, reversed(fenced_blocks(whole_answer_of(text))))), "")
+    if wrapped:
+        return Checks(source=wrapped)
     raise BadReply(fault)
+
+
+def _wrapped(block: Block) -> str:
+    """Return assertions that stand alone in a block as a check; empty where there are none."""
+    try:
+        parts = syntax_tree(block.text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    asserts = [part for part in parts if isinstance(part, ast.Assert)]
+    imports = [part for part in parts if isinstance(part, ast.Import | ast.ImportFrom)]
+    lines = [*map(ast.unparse, imports), "def check(candidate):", *(f"    {ast.unparse(part)}" for part in asserts)]
+    return "\n".join(lines) if asserts else ""
 
 
 def _check_fault(source: str) -> str:
@@ -60,24 +78,26 @@ def _check_fault(source: str) -> str:
     return ""
 
 
-def assertions_of(text: str, entry_point: str) -> tuple[str, ...]:
+def assertions_of(text: str, entry_point: str, *, methods: bool = False) -> tuple[str, ...]:
     """Return the assertions of a reply that compare a call of `entry_point` on literals with a literal, each once.
 
+    With `methods` the entry point is a class, and the call that of a method of an object made without arguments.
     Those alone can be told from code that does something else; a model wrote them. Raises BadReply without any.
     """
-    sources = [block.text for block in fenced_blocks(answer_of(text))] or [answer_of(text)]
+    answer = whole_answer_of(text)
+    sources = [block.text for block in fenced_blocks(answer)] or [answer]
     found = dict.fromkeys(
         line
         for source in sources
         for line in (each.strip() for each in source.splitlines())
-        if line.startswith("assert ") and _is_literal_call(line, entry_point)
+        if line.startswith("assert ") and _is_literal_call(line, entry_point, methods)
     )
     if not found:
         raise BadReply(f"the reply holds no assertion that calls {entry_point} on literals")
     return tuple(found)
 
 
-def _is_literal_call(line: str, entry_point: str) -> bool:
+def _is_literal_call(line: str, entry_point: str, methods: bool) -> bool:
     """Whether a line is `assert entry_point(…) == …` on literals, or the same of a method of `entry_point()`."""
     try:
         compile(line, "<assertion>", "exec")  # refuses more than the parser does
@@ -87,20 +107,24 @@ def _is_literal_call(line: str, entry_point: str) -> bool:
                     test=ast.Compare(left=ast.Call() as call, ops=[ast.Eq()], comparators=[expected]), msg=None
                 )
             ]:
-                calls = [call]
-                if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
-                    calls.append(call.func.value)
-                function = calls[-1].func
-                values = [value for each in calls for value in (*each.args, *(word.value for word in each.keywords))]
-                named = all(word.arg for each in calls for word in each.keywords)
+                values = (*call.args, *(word.value for word in call.keywords), expected)
                 return (
-                    isinstance(function, ast.Name)
-                    and function.id == entry_point
-                    and named
-                    and all(map(_is_literal, (*values, expected)))
+                    _calls(call.func, entry_point, methods)
+                    and all(word.arg for word in call.keywords)
+                    and all(map(_is_literal, values))
                 )
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         pass
+    return False
+
+
+def _calls(function: ast.expr, entry_point: str, methods: bool) -> bool:
+    """Whether what is called is the entry point, or a public method of an object of it."""
+    match function:
+        case ast.Name(id=name):
+            return name == entry_point and not methods
+        case ast.Attribute(value=ast.Call(func=ast.Name(id=name), args=[], keywords=[]), attr=method):
+            return name == entry_point and methods and not method.startswith("_")
     return False
 
 
@@ -114,7 +138,7 @@ def pairs_of(text: str) -> Checks:
     pairs: list[Pair] = []
     given: list[str] | None = None
     printed: list[str] | None = None
-    for line in [*answer_of(text).replace("\r\n", "\n").split("\n"), "Input:"]:
+    for line in [*whole_answer_of(text).replace("\r\n", "\n").split("\n"), "Input:"]:
         label = _label(line)
         if label is not None and label.what == "input":
             if given is not None and printed is not None:
@@ -167,12 +191,16 @@ def _body(lines: list[str], *, last: bool = False) -> str:
         kept.append(line)
     text = "\n".join(kept).strip("\n").rstrip()
     before, blank, title = text.rpartition("\n\n")
-    return (before.rstrip() if last and blank and TITLE.fullmatch(title.strip()) else text) + "\n"
+    return (before.rstrip() if last and blank and _is_title(title.strip()) else text) + "\n"
+
+
+def _is_title(text: str) -> bool:
+    return len(text) <= LONGEST_TITLE and TITLE.fullmatch(text) is not None
 
 
 def audit_of(text: str) -> Audit:
     """Return what an audit says: its last `[Status]: PASS|FAIL`, and its analysis and feedback; raises BadReply."""
-    answer = answer_of(text)
+    answer = whole_answer_of(text)
     said = list(STATUS.finditer(answer))
     if not said:
         raise BadReply("the reply holds no [Status]: PASS or FAIL")

@@ -76,6 +76,27 @@ async def test_whatever_happens_is_a_report(limits: Limits, program: str, tests:
     assert len(report.text) < 2000
 
 
+async def test_a_fault_of_the_tests_is_not_the_programs(limits: Limits):
+    for tests in (f"import nothing_of_the_kind\n{check('assert candidate(2) == 4')}", check("nothing()")):
+        report = await checked(limits, RIGHT, tests)
+        assert (report.passed, report.samples) == (True, 0)
+        assert report.text.startswith("The tests ended with ")
+
+
+async def test_calls_and_assertions_beside_the_check_are_left_out(limits: Limits):
+    tests = f"assert double(1) == 3\n{check('assert candidate(2) == 4')}\n\nassert double(1) == 3\ncheck(double)\n"
+    report = await checked(limits, RIGHT, tests)
+    assert (report.passed, report.samples) == (True, 1)
+
+
+async def test_what_fails_late_in_a_loop_is_told(limits: Limits):
+    program = "def double(n):\n    return 2 * n if n < 500 else 0\n"
+    tests = check("for n in range(1000):", "    assert candidate(n) == 2 * n")
+    report = await checked(limits, program, tests)
+    assert (report.passed, report.samples, report.samples_passed) == (False, 105, 100)
+    assert "got 0, expected 1000" in report.text
+
+
 async def test_names_mean_what_they_mean_in_the_tests(limits: Limits):
     tests = check(
         "assert (got := candidate(3)) == 6",
@@ -105,7 +126,8 @@ async def test_tests_touch_nothing_outside(limits: Limits, tmp_path: Path):
     tests = check(f"open({str(left)!r}, 'w').write('x')", "assert candidate(2) == 4")
     report = await checked(limits, RIGHT, tests)
     assert not left.exists()
-    assert not report.passed
+    assert report.text.startswith("The tests ended with ")
+    assert report.samples == 0
 
 
 async def test_whole_programs_are_compared_by_their_output(limits: Limits):

@@ -123,7 +123,22 @@ x = add(1, 2)
 
 def test_assertions_may_call_a_method_of_a_class():
     text = "assert Solution().twice(2) == 4\nassert Solution(x).twice(2) == 4\nassert Solution().a.twice(2) == 4"
-    assert assertions_of(text, "Solution") == ("assert Solution().twice(2) == 4",)
+    text += "\nassert Solution().__len__() == 4\nassert Solution(2) == 4"
+    assert assertions_of(text, "Solution", methods=True) == ("assert Solution().twice(2) == 4",)
+    with pytest.raises(BadReply):
+        assertions_of("assert double(3).bit_length() == 2", "double")
+
+
+@pytest.mark.parametrize("text", ["<think>[Status]: PASS or FAIL?\nInput:\n1\nOutput:\n2\nassert f(1) == 2\n"])
+def test_what_is_cut_off_while_thinking_is_no_answer(text: str):
+    for read in (audit_of, pairs_of, check_of, lambda said: assertions_of(said, "f")):
+        with pytest.raises(BadReply):
+            read(text)
+
+
+def test_assertions_that_stand_alone_are_a_check():
+    source = check_of("```python\nimport math\nassert f(1) == 2\nassert f(2) == math.inf\n```").source
+    assert source == "import math\ndef check(candidate):\n    assert f(1) == 2\n    assert f(2) == math.inf"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +149,11 @@ def test_assertions_may_call_a_method_of_a_class():
         ("**[Status]:** `fail`\n[Feedback]: do", False, "[Feedback]: do"),
         ("Status: [PASS]", True, "Status: [PASS]"),
         ("<think>[Status]: PASS</think>[Status]: FAIL", False, "[Status]: FAIL"),
+        (
+            "[Status]: FAIL\n[Feedback]: then Status: PASS is expected",
+            False,
+            "[Feedback]: then Status: PASS is expected",
+        ),
         ("[Status]: PASS|FAIL is asked.\n[Status]: FAIL\n[Analysis]: x", False, "[Analysis]: x"),
     ],
 )

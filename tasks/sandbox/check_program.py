@@ -2,9 +2,9 @@
 
 Its standard input is a JSON object of `context`, `program`, `entry_point` and `tests` (source that defines
 `check(candidate)`). It prints a line of JSON an event: `{"begun": "assert …"}`, then `{"ended": ""}` or
-`{"ended": "what went wrong"}`, for every assertion that is reached, and last `{"done": ""}`, or `{"fault": "…"}`
-where something else ended the tests. The events are for a model to read: a program can forge them and gains nothing
-by it.
+`{"ended": "what went wrong"}`, for every assertion that is reached, and last `{"done": ""}`, with words where the
+tests themselves are at fault, or `{"fault": "…"}` where the program ended them. The events are for a model to read: a
+program can forge them and gains nothing by it.
 
 It is run as a program of its own and imports the standard library alone.
 """
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 LONGEST = 400  # characters of one value or message
-MOST = 200  # assertions told of; a loop may hold any number
+MOST, LATE = 100, 5  # assertions told of, for a loop may hold any number; and of later ones, those that fail
 
 Tell = Callable[..., None]
 
@@ -42,40 +42,47 @@ def main() -> None:
         return
     telling = Telling(tell, program)
     fault = _raised(lambda: _check(work["tests"], names, telling)(names[work["entry_point"]]))
-    if fault is None or isinstance(fault, Enough):
+    if fault is None:
         tell(done="")
-    else:
+    elif _frame(fault, program):
         tell(fault=f"The tests ended with {_said(fault, program)}")
-
-
-class Enough(BaseException):
-    """So many assertions have been told of that the rest is left."""
+    else:  # not the program's fault
+        tell(done=f"The tests ended with {_said(fault, program)}")
 
 
 class Telling:
     """Hears how the assertions go, and tells it."""
 
     def __init__(self, tell: Tell, program: str) -> None:
-        self.tell, self.program, self.told = tell, program, 0
+        self.tell, self.program, self.source = tell, program, ""
+        self.told = self.late = 0
 
     def begin(self, source: str) -> None:
         """Say that an assertion is reached."""
-        if self.told == MOST:
-            raise Enough
         self.told += 1
-        self.tell(begun=source)
+        self.source = source[:LONGEST]
+        if self.told <= MOST:
+            self.tell(begun=self.source)
 
     def equal(self, got: object, expected: object) -> None:
         """End `assert got == expected`."""
-        self.tell(ended="" if got == expected else f"got {_shown(got)}, expected {_shown(expected)}")
+        self._end("" if got == expected else f"got {_shown(got)}, expected {_shown(expected)}")
 
     def true(self, value: object) -> None:
         """End any other assertion."""
-        self.tell(ended="" if value else "it does not hold")
+        self._end("" if value else "it does not hold")
 
     def raised(self, fault: BaseException) -> None:
         """End an assertion that raised."""
-        self.tell(ended=f"raised {_said(fault, self.program)}")
+        self._end(f"raised {_said(fault, self.program)}")
+
+    def _end(self, fault: str) -> None:
+        if self.told <= MOST:
+            self.tell(ended=fault)
+        elif fault and self.late < LATE:
+            self.late += 1
+            self.tell(begun=self.source)
+            self.tell(ended=fault)
 
 
 class Asserts(ast.NodeTransformer):
@@ -104,7 +111,8 @@ def _telling(method: str, *arguments: ast.expr) -> ast.Expr:
 def _check(source: str, names: dict[str, Any], telling: Telling) -> Callable[[object], object]:
     """Return the tests' `check` with assertions that tell; what the source calls at its top level is left out."""
     tree = ast.parse(source)
-    tree.body = [Asserts().visit(part) for part in tree.body if not isinstance(part, ast.Expr | ast.If)]
+    tree.body = [part for part in tree.body if not isinstance(part, ast.Expr | ast.If | ast.Assert)]
+    Asserts().visit(tree)
     space = {**names, "__name__": "tests", "__telling__": telling}
     exec(compile(ast.fix_missing_locations(tree), "tests.py", "exec"), space)
     check: Callable[[object], object] = space["check"]
@@ -140,11 +148,17 @@ def _teller() -> Tell:
 def _said(fault: BaseException, program: str) -> str:
     """An exception in one line, with the line of the program that it came from."""
     what = "".join(traceback.format_exception_only(type(fault), fault)).strip().splitlines()[-1][:LONGEST]
+    where = _frame(fault, program)
+    return f"{what} ({where})" if where else what
+
+
+def _frame(fault: BaseException, program: str) -> str:
+    """The line of the program that an exception came from; empty where it came from elsewhere."""
     lines = program.splitlines()
     for frame in reversed(traceback.extract_tb(fault.__traceback__)):
         if frame.filename == "solution.py" and frame.lineno and frame.lineno <= len(lines):
-            return f"{what} (line {frame.lineno}: {lines[frame.lineno - 1].strip()[:LONGEST]})"
-    return what
+            return f"line {frame.lineno}: {lines[frame.lineno - 1].strip()[:LONGEST]}"
+    return ""
 
 
 def _shown(value: object) -> str:

@@ -71,7 +71,8 @@ async def _samples(problem: Problem, session: Session, wanted: int) -> Suite:
     if not wanted:
         return public
     if problem.entry_point:
-        parse = partial(assertions_of, entry_point=problem.entry_point)
+        methods = f"class {problem.entry_point}" in problem.statement
+        parse = partial(assertions_of, entry_point=problem.entry_point, methods=methods)
         made = await session.ask("samples", parse=parse, wanted=wanted)
         return public.model_copy(update={"assertions": (*public.assertions, *made[:wanted])})
     checks = await session.ask("samples", parse=pairs_of, wanted=wanted)
