@@ -56,13 +56,17 @@ def answer_of(text: str) -> str:
 
 def whole_answer_of(text: str) -> str:
     """Return the answer of a reply; raises BadReply where it is empty, or was cut off while thinking."""
-    openings = [opening.start() for opening in THINKING.finditer(text)]
-    if openings and openings[-1] > text.rfind("</think>"):
-        raise BadReply("the reply was cut off while thinking: its <think> is never closed")
+    _refuse_cut_off(text)
     answer = answer_of(text)
     if not answer:
         raise BadReply("the reply is empty")
     return answer
+
+
+def _refuse_cut_off(text: str) -> None:
+    openings = [opening.start() for opening in THINKING.finditer(text)]
+    if openings and openings[-1] > text.rfind("</think>"):
+        raise BadReply("the reply was cut off while thinking: its <think> is never closed")
 
 
 def plan_of(text: str) -> str:
@@ -101,9 +105,7 @@ def program_of(text: str, language: str = "Python3") -> str:
     is a program is known of Python alone: of another language every block without a name may be one, and no text
     without a fence.
     """
-    openings = [opening.start() for opening in THINKING.finditer(text)]
-    if openings and openings[-1] > text.rfind("</think>"):
-        raise BadReply("the reply was cut off while thinking: its <think> is never closed")
+    _refuse_cut_off(text)
     answer = _plain_line_ends(text.rpartition("</think>")[2])
     blocks = fenced_blocks(answer)
     if not blocks:
