@@ -177,8 +177,9 @@ class Answering:
             wall_seconds=seconds(times.began, times.ended) if times.known else None,
             execution_id=session.run.execution_id,
         )
+        self.rows = [self._timed(step, times) for step in self.rows]
         for step in self.rows:
-            session.run.spool.append(self._timed(step, times))
+            session.run.spool.append(step)
         session.run.spool.append(row)
         return row
 

@@ -264,7 +264,15 @@ async def test_the_same_again_is_paid_for_once(tmp_path: Path):
         assert before.model_dump(exclude={"written_at", "started_seconds", "seconds"}) == after.model_dump(
             exclude={"written_at", "started_seconds", "seconds"}
         )
-        assert after.started_seconds == pytest.approx(before.started_seconds, abs=0.05)
+
+
+async def test_the_steps_of_an_answer_that_is_replayed_began_when_their_calls_did(tmp_path: Path):
+    _, second = await Case(tmp_path, FAN).asked(2)
+    began = min(call.started_at for call in second.calls)
+    calls = {call.ordinal: call for call in second.calls if call.stage == "step"}
+    assert len(second.steps) == len(calls) == len(FAN)
+    for step in second.steps:
+        assert step.started_seconds == pytest.approx((calls[step.step].started_at - began).total_seconds(), abs=1e-6)
 
 
 async def test_budgets_are_sent_where_they_are_enforced(tmp_path: Path):
