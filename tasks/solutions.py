@@ -9,6 +9,7 @@ where the problem's prompt ends. The folder of a run of `flows/solve.py` is read
 import ast
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -43,10 +44,11 @@ class Grading(NamedTuple):
 
 
 class Solutions(NamedTuple):
-    """The programs of a file by problem, and the problems of a run with an attempt that has no end yet."""
+    """The programs of a file by problem; the problems of a run with an attempt that has no end yet; those unknown."""
 
     programs: dict[str, list[Program]]
     unfinished: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 class _Given(NamedTuple):
@@ -54,6 +56,7 @@ class _Given(NamedTuple):
 
     programs: dict[str, list[Program]]
     unfinished: tuple[str, ...]
+    unknown: tuple[str, ...]
     name: str
     digest: str
 
@@ -73,6 +76,7 @@ async def prepare_grading(options: Options, solutions: str) -> Grading:
     warnings = (
         *dataset.warnings(),
         *_left_out("problems without a program, not graded", missing),
+        *_left_out("programs of problems that the dataset does not have, not graded", list(given.unknown)),
         *_left_out("problems with an attempt that ended in an error, which is not graded", failed),
         *_left_out(f"problems without {options.suite} tests, not graded", untested),
     )
@@ -144,6 +148,7 @@ def _given(solutions: str, dataset: Dataset) -> _Given:
                 if problem.reference is not None
             },
             (),
+            (),
             REFERENCE,
             dataset.hash,
         )
@@ -177,22 +182,26 @@ class Stated(Protocol):
 def read_solutions(path: Path, problems: Mapping[str, Stated]) -> Solutions:
     """Return the programs of a file by problem; raises UsageError that names file, line and field.
 
-    A `task_id` is a problem's id in any case, or the number after its slash (`MBPP/1`, `Mbpp/1`, `1` or 1).
+    A `task_id` is a problem's id in any case, or the number after its slash (`MBPP/1`, `Mbpp/1`, `1` or 1), or the
+    name that MultiPL-E gives a problem of MBPP (`mbpp_1_min_cost`). Programs of problems that are not there are
+    unknown; where all are, that is an error.
     """
     known: dict[str, Stated] = {
         **_by_number(problems.values()),
-        **{name.casefold(): problem for name, problem in problems.items()},
+        **{_plain(name): problem for name, problem in problems.items()},
     }
     programs: dict[str, list[Program]] = defaultdict(list)
-    unfinished = []
+    unfinished, unknown, first = list[str](), list[str](), ""
     for number, row in _rows(path):
         where = f"{path}, line {number}"
         named = row.get("task_id")
         if not _is_text(named) and (not isinstance(named, int) or isinstance(named, bool)):
             raise UsageError(f"{where}: field 'task_id' is missing or not text")
-        problem = problems.get(str(named)) or known.get(str(named).casefold())
+        problem = problems.get(str(named)) or known.get(_plain(str(named)))
         if problem is None:
-            raise UsageError(f"{where}: field 'task_id': the dataset has no problem {named!r}")
+            unknown.append(str(named))
+            first = first or f"{where}: field 'task_id': the dataset has no problem {named!r}"
+            continue
         language = _language(row, where)
         if RUN_PROGRAMS not in row:
             programs[problem.id].append(Program(whole_program(problem, _completion(row, where)), language))
@@ -203,18 +212,23 @@ def read_solutions(path: Path, problems: Mapping[str, Stated]) -> Solutions:
             if source is not None:
                 programs[problem.id].append(Program(source, language))
     if not programs:
-        raise UsageError(f"{path} holds no solutions")
-    return Solutions(dict(programs), tuple(unfinished))
+        raise UsageError(first or f"{path} holds no solutions")
+    return Solutions(dict(programs), tuple(unfinished), tuple(unknown))
 
 
 def _by_number(problems: Iterable[Stated]) -> dict[str, Stated]:
     """Return the problems whose id ends in a slash and something that no other's ends in, by that."""
     ends: dict[str, list[Stated]] = defaultdict(list)
     for problem in problems:
-        before, _, end = problem.id.rpartition("/")
+        before, _, end = _plain(problem.id).rpartition("/")
         if before:
-            ends[end.casefold()].append(problem)
+            ends[end].append(problem)
     return {end: found[0] for end, found in ends.items() if len(found) == 1}
+
+
+def _plain(name: str) -> str:
+    """Return an id without case, and MultiPL-E's names as MBPP's own ids."""
+    return re.sub(r"^mbpp_(\d+)_.*", r"mbpp/\1", name.casefold(), flags=re.DOTALL)
 
 
 def _language(row: dict[str, object], where: str) -> str | None:

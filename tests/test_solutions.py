@@ -66,6 +66,24 @@ def test_a_number_that_two_problems_end_in_names_neither(tmp_path: Path):
     assert list(read(tmp_path, {"task_id": "other/1", "completion": BODY}, problems=both)) == ["Other/1"]
 
 
+def test_names_of_multipl_e_and_ids_of_mbpp_are_the_same_problems(tmp_path: Path):
+    named = {"mbpp_7_f": FUNCTION.model_copy(update={"id": "mbpp_7_f"})}
+    for name in ("MBPP/7", "Mbpp/7", "7", 7, "mbpp_7_other"):
+        assert list(read(tmp_path, {"task_id": name, "completion": BODY}, problems=named)) == ["mbpp_7_f"]
+    numbered = {"MBPP/7": FUNCTION.model_copy(update={"id": "MBPP/7"})}
+    assert list(read(tmp_path, {"task_id": "mbpp_7_f", "completion": BODY}, problems=numbered)) == ["MBPP/7"]
+
+
+async def test_programs_of_other_problems_are_named_and_not_graded(tmp_path: Path):
+    """A suite of fewer problems, such as MBPP+, grades the programs of a run over all."""
+    rows = [{"task_id": name, "completion": "x"} for name in ("Sample/0", "Sample/99", "Sample/98")]
+    grading = await prepared(SAMPLES, written(tmp_path / "mine.jsonl", *rows), limit=1)
+    assert list(grading.programs) == ["Sample/0"]
+    assert grading.job.warnings == (
+        "programs of problems that the dataset does not have, not graded: 2 (Sample/99, Sample/98)",
+    )
+
+
 def test_rows_of_one_problem_are_its_samples_and_may_name_a_language(tmp_path: Path):
     rows: list[dict[str, Any]] = [
         {"task_id": "Set/2", "completion": "a", "language": "c++"},

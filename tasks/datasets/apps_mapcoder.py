@@ -43,7 +43,7 @@ def recognises(row: Row) -> bool:
 
 def problem_of(row: Row, note: Note) -> Problem:
     """Return the problem of a row whose FIELDS are there; raises ValueError where they do not fit, or Unusable."""
-    name, description, code = id_of(row, "id", "name"), str(row["description"]), str(row.get("starter_code") or "")
+    name, description, code = id_of(row, "name", "id"), str(row["description"]), str(row.get("starter_code") or "")
     samples, tests = _tests(row, "sample_io"), _tests(row, "test_list")
     starter = starter_of(code) if code.strip() else None
     if code.strip() and starter is None:

@@ -8,14 +8,16 @@ One row; tests and solutions are columns, as here, or lists of objects:
      "input_file": "", "solutions": {"language": [3], "solution": ["print(input())"]}}
 
 The public tests are the samples; the hidden suite is all three kinds of tests, each pair once. `time_limit` may be a
-number of seconds, or null; a limit of 0 is none. Languages are the dataset's: 1 Python 2, 2 C++, 3 Python 3, 4 Java.
+number of seconds, null, or a text: "2.5s", or "seconds: 2 nanos: 0" as the release's own converter writes it; a limit
+of 0 is none. Languages are the dataset's: 1 Python 2, 2 C++, 3 Python 3, 4 Java.
 The reference is the first solution in Python 3, else in C++, else in Java. A row whose program must read or write
-files of given names, or that has no tests, is skipped.
+files of given names, that has no tests, or that names a checker of its own (as later work adds), is skipped.
 
 A flattened form has `problem_id`, `description` and `all_test_cases` (`inputs` and `outputs`), and no samples.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ from tasks.records import Pair, Problem, Suite
 
 HUB = {"codecontests": "deepmind/code_contests@test"}
 FIELDS = {"description": str}
+CHECKERS = ("checker", "generated_checker", "special_judge")
 KINDS = ("public_tests", "private_tests", "generated_tests", "all_test_cases")
 REFERENCES = {3: "Python3", "PYTHON3": "Python3", 2: "C++", "CPP": "C++", 4: "Java", "JAVA": "Java"}
 MEBIBYTE = 1 << 20
@@ -40,6 +43,9 @@ def problem_of(row: Row, note: Note) -> Problem:
     for field in ("input_file", "output_file"):
         if row.get(field):
             raise Unusable(f"{name}: its programs use a file, {row[field]}, in place of standard input and output")
+    for field in CHECKERS:
+        if row.get(field):
+            raise Unusable(f"{name}: its outputs are for a checker of its own to judge (field {field!r})")
     tests = [_pairs(row, kind) for kind in KINDS]
     hidden = tuple(dict.fromkeys(pair for pairs in tests for pair in pairs))
     if not hidden:
@@ -91,7 +97,10 @@ def _reference(row: Row) -> _Reference | None:
 
 
 def _seconds(limit: object) -> float | None:
-    """Return the seconds of a duration: an object of seconds and nanos, a number, or a text such as "2.5s"."""
+    """Return the seconds of a duration: an object of seconds and nanos, the same as a text, a number, or "2.5s"."""
+    if isinstance(limit, str):
+        parts = dict(re.findall(r"(seconds|nanos):\s*(\d+)", limit))
+        limit = parts or limit.strip() or None
     try:
         if isinstance(limit, Mapping):
             seconds = float(limit.get("seconds") or 0) + float(limit.get("nanos") or 0) / 1e9
@@ -105,6 +114,8 @@ def _seconds(limit: object) -> float | None:
 
 
 def _megabytes(size: object) -> int | None:
+    if isinstance(size, str) and size.strip().isdecimal():  # how JSON has whole numbers of 64 bits
+        size = int(size)
     if not isinstance(size, int | float | None) or not 0 <= (size or 0) < math.inf:
         raise ValueError(f"field 'memory_limit_bytes' is not a number of bytes: {size!r}")
     return math.ceil(size / MEBIBYTE) if size else None

@@ -49,6 +49,14 @@ class Unusable(Exception):
     """A row of the right fields that holds no problem which can be graded; the text says why. The others can."""
 
 
+class Missing(ValueError):
+    """A row without a field that every row of its dataset has."""
+
+
+class Refused(Exception):
+    """A row that must not be read at all; nothing of its dataset is."""
+
+
 def python(field: str, text: object) -> list[ast.stmt]:
     """Return the statements of a field that must be Python; raises ValueError, or Unusable for too long a number."""
     try:
@@ -135,10 +143,10 @@ def unpacked(row: Row, field: str) -> object:
 
 
 def id_of(row: Row, *fields: str) -> str:
-    """Return the first of some fields that holds a name or a number; raises ValueError where none does."""
+    """Return the first of some fields that holds a name or a number; raises Missing where none does."""
     for field in fields:
         value = row.get(field)
         if (isinstance(value, str) and value.strip()) or (isinstance(value, int) and not isinstance(value, bool)):
             return str(value)
     others = " or ".join(repr(field) for field in fields[1:])
-    raise ValueError(f"field {fields[0]!r} is missing" + (f", and there is no {others} either" if others else ""))
+    raise Missing(f"field {fields[0]!r} is missing" + (f", and there is no {others} either" if others else ""))

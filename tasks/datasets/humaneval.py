@@ -20,7 +20,7 @@ import ast
 import doctest
 import re
 
-from tasks.datasets.fields import Note, Row, assertions, python, without_numpy
+from tasks.datasets.fields import Missing, Note, Row, assertions, python, without_numpy
 from tasks.python_source import syntax_tree
 from tasks.records import Problem, Suite
 
@@ -47,7 +47,8 @@ def problem_of(row: Row, note: Note) -> Problem:
     extended = assertions(row, "test_case_list", note)
     test = row.get("test")
     if not (isinstance(test, str) and test.strip()) and not extended:
-        raise ValueError("field 'test' is missing or empty, and there is no 'test_case_list' either")
+        fault = Missing if not {"test", "test_case_list"} & row.keys() else ValueError
+        raise fault("field 'test' is missing or empty, and there is no 'test_case_list' either")
     solution = row.get("canonical_solution")
     return Problem(
         id=str(row["task_id"]),

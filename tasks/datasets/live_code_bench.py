@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tasks.datasets.calls import Call, Starter, owner_of, statement_of, suite_of
-from tasks.datasets.fields import Note, Row, Unusable, id_of, unpacked
+from tasks.datasets.fields import Note, Refused, Row, Unusable, id_of, unpacked
 from tasks.records import Pair, Problem, Suite
 
 HUB = {"livecodebench": "livecodebench/code_generation@test"}
@@ -97,7 +97,7 @@ def _tests(field: str, found: object) -> tuple[_Test, ...]:
 
 
 def _private(row: Row) -> object:
-    """Return the private tests; raises ValueError for what is neither JSON nor JSON that is packed."""
+    """Return the private tests; raises ValueError for what is neither JSON nor packed, Refused for a pickle."""
     field, value = "private_test_cases", row.get("private_test_cases")
     if not isinstance(value, str) or not value.strip() or value.lstrip().startswith("["):
         return unpacked(row, field)
@@ -116,7 +116,7 @@ def _private(row: Row) -> object:
         found = unpacked({field: content.decode()}, field)
         return unpacked({field: found}, field)
     except ValueError:
-        raise ValueError(
+        raise Refused(
             f"field {field!r} holds no JSON when it is unpacked, but most likely a pickle, which is never read here, "
             f"for it may run any program; {REMEDY}"
         ) from None

@@ -18,10 +18,10 @@ from types import ModuleType
 from typing import NamedTuple
 
 import tasks.datasets
-from tasks.datasets.fields import Note, Row, Unusable
+from tasks.datasets.fields import Missing, Note, Refused, Row, Unusable
 from tasks.datasets.reading import rows
 from tasks.datasets.reading.files import IDS, rows_of_file, stem_of
-from tasks.datasets.reading.folders import folder_of
+from tasks.datasets.reading.folders import beside_tests, folder_of
 from tasks.datasets.reading.hub import PREFIX, source_of_hub
 from tasks.datasets.reading.problems import Listed, Problems, listed, made_again
 from tasks.datasets.reading.rows import Found, Source, digest_of
@@ -61,9 +61,9 @@ class Dataset(NamedTuple):
 def load(reference: str) -> Dataset:
     """Load a dataset by path, by its name in any case from `data/` or the folder that CONSORT_DATA names, or by hub.
 
-    A row that repeats an earlier one, or cannot be graded, is skipped and named. Raises DatasetError for a row that
-    is malformed, and where no row is left. The last one loaded is kept while its files are as they were: a command
-    checks its dataset before its flow loads it.
+    A row that repeats an earlier one or its id, that cannot be graded or that is broken, is skipped and named. Raises
+    DatasetError for a line that is no row of the dataset or must not be read, and where no row is left. The last one
+    loaded is kept while its files are as they were: a command checks its dataset before its flow loads it.
     """
     if reference.startswith(PREFIX):
         return _loaded(reference, ())
@@ -75,7 +75,7 @@ def load(reference: str) -> Dataset:
 @functools.lru_cache(maxsize=1)
 def _loaded(reference: str, _as_it_is: tuple[tuple[Path, int, int], ...]) -> Dataset:
     source = source_of_hub(reference) if reference.startswith(PREFIX) else _local(Path(reference))
-    path, loader = source.path, None
+    path, loader, broken = source.path, None, list[str]()
     problems: list[Listed] = []
     skipped: list[str] = []
     notes: list[str] = []
@@ -86,6 +86,7 @@ def _loaded(reference: str, _as_it_is: tuple[tuple[Path, int, int], ...]) -> Dat
         try:
             problem = _problem(path, found, loader, said.append)
         except Unusable as reason:
+            broken += [f"{path}, {found.where}: {reason}"] if isinstance(reason, _Broken) else []
             skipped.append(f"{found.where}: {_named(found.row, str(reason))}")
             continue
         first = seen.setdefault(problem.id, found._replace(row={}))
@@ -96,9 +97,10 @@ def _loaded(reference: str, _as_it_is: tuple[tuple[Path, int, int], ...]) -> Dat
         elif first.again() == found.row:
             skipped.append(f"{found.where}: {problem.id} repeats {first.where}")
         else:
-            raise DatasetError(f"{path}, {found.where}: the id {problem.id!r} is that of {first.where} too")
+            skipped.append(f"{found.where}: the id {problem.id!r} is that of {first.where} too")
     if not problems:
-        raise DatasetError(f"{path}: no row can be used; {skipped[0]}" if skipped else f"{path} holds no rows")
+        none = f"{path}: no row can be used; {skipped[0]}" if skipped else f"{path} holds no rows"
+        raise DatasetError(broken[0] if broken else none)
     return Dataset(source.name, path, source.digest(), Problems(problems), tuple(skipped), tuple(notes))
 
 
@@ -142,10 +144,13 @@ def loaders() -> dict[str, ModuleType]:
 
 
 def _local(path: Path) -> Source:
-    folder = folder_of(path) if path.is_dir() else None
+    if path.is_dir():
+        folder, name = folder_of(path), path.resolve().name
+    else:
+        folder, name = beside_tests([path]) if path.suffix == ".jsonl" else None, stem_of(path)
     if folder is None:
-        return Source(stem_of(path), path, rows_of_file(path), partial(digest_of, path))
-    return Source(path.resolve().name, path, folder.rows, folder.digest)
+        return Source(name, path, rows_of_file(path), partial(digest_of, path))
+    return Source(name, path, folder.rows, folder.digest)
 
 
 def _loader(row: Row) -> ModuleType:
@@ -163,16 +168,25 @@ def _named(row: Row, reason: str) -> str:
     return reason if not names or reason.startswith(tuple(names)) else names[0] + reason
 
 
+class _Broken(Unusable):
+    """A row whose fields are there, but empty or not what they must be."""
+
+
 def _problem(path: Path, found: Found, loader: ModuleType, note: Note) -> Problem:
     row = found.row
     for field, kind in loader.FIELDS.items():
         value = row.get(field)
-        if not isinstance(value, kind) or value in ("", []):
-            fault = "is missing" if field not in row else f"is not a non-empty {getattr(kind, '__name__', kind)}"
-            name = loader.__name__.rpartition(".")[2]
-            raise DatasetError(f"{path}, {found.where}: field {field!r} {fault} (read as {name})")
+        if isinstance(value, kind) and value not in ("", []):
+            continue
+        fault = "is missing" if field not in row else f"is not a non-empty {getattr(kind, '__name__', kind)}"
+        said = f"field {field!r} {fault} (read as {loader.__name__.rpartition('.')[2]})"
+        if field in row and value in (None, "", []):
+            raise _Broken(said)
+        raise DatasetError(f"{path}, {found.where}: {said}")
     try:
         problem: Problem = loader.problem_of(row, note)
+    except (Refused, Missing) as fault:
+        raise DatasetError(f"{path}, {found.where}: {fault}") from None
     except ValueError as fault:
-        raise DatasetError(f"{path}, {found.where}: {' '.join(str(fault).split())}") from None
+        raise _Broken(" ".join(str(fault).split())) from None
     return problem

@@ -7,7 +7,8 @@ One row, in the original's fields:
      "challenge_test_list": []}
 
 The sanitized version has `prompt` for `text`, and `test_imports`, statements that the tests need. MBPP-ET (Dong et
-al. 2023, arXiv 2301.09043) adds `test_case_list`, the extended suite. MBPP+ on the hub (Liu et al. 2023, arXiv
+al. 2023, arXiv 2301.09043) names the `entry_point` and has its many tests in `test_list`: those are the extended
+suite here, and the first ORIGINAL of them, which are MBPP's, the hidden one; `test_case_list` is one as well. MBPP+ on the hub (Liu et al. 2023, arXiv
 2305.01210) has it in `test`: a script that ends in a loop over inputs and results, which is one test here.
 
 The hidden suite is `test_list`; as is usual in the field, `challenge_test_list` is not used. The sentence does not
@@ -36,6 +37,7 @@ def _found(*given):
     return got if type(got) is bool else got is not None
 """
 LOOP = "_every_input"  # the name of a script's loop, which no program has
+ORIGINAL, MOST_ORIGINAL = 3, 10  # tests that a row of MBPP has, and at most has where it is somebody's own
 FIELDS = {"task_id": int | str, "code": str, "test_list": list}
 
 
@@ -49,6 +51,8 @@ def problem_of(row: Row, note: Note) -> Problem:
     tests, extended = assertions(row, "test_list", note), assertions(row, "test_case_list", note)
     if not tests:
         raise ValueError("field 'test_list' holds no assertion")
+    if row.get("entry_point") and not {"test", "test_case_list"} & row.keys():
+        tests, extended = tests[:ORIGINAL] if len(tests) > MOST_ORIGINAL else tests, tests
     given = "\n".join([*texts(row, "test_imports"), str(row.get("test_setup_code") or "")]).strip()
     defined = _defined(python("code", row["code"]))
     entry_point = str(row.get("entry_point") or "") or _entry_point(tests, defined)

@@ -16,6 +16,7 @@ skipped. The reference is `source_code` where it passed (`exec_outcome`) and is 
 """
 
 import ast
+import html
 import json
 import math
 import re
@@ -111,9 +112,14 @@ def _statement(row: Row, samples: tuple[Pair, ...]) -> str:
     if not (isinstance(description, str) and description.strip()):
         raise ValueError("field 'description' is missing or empty")
     titles = {"Input": "input_spec", "Output": "output_spec", "Notes": "notes"}
-    parts = [f"{title}\n{row[field]}" for title, field in titles.items() if row.get(field)]
-    shown = [f"Example\nInput:\n{pair.input.strip()}\nOutput:\n{pair.output.strip()}" for pair in samples]
-    return "\n\n".join([description.strip(), *parts[:2], *shown, *parts[2:]]).replace("$$$", "$") + "\n"
+    parts = [_shown(f"{title}\n{row[field]}") for title, field in titles.items() if row.get(field)]
+    samples_shown = [f"Example\nInput:\n{pair.input.strip()}\nOutput:\n{pair.output.strip()}" for pair in samples]
+    return "\n\n".join([_shown(description.strip()), *parts[:2], *samples_shown, *parts[2:]]) + "\n"
+
+
+def _shown(text: str) -> str:
+    """Return a text as its page shows it: the dataset kept `&lt;`, and three dollars around formulas."""
+    return html.unescape(text).replace("$$$", "$")
 
 
 def _limit(row: Row, field: str, units: dict[str, float]) -> float | None:

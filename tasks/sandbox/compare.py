@@ -1,13 +1,19 @@
 """Whether a program printed what was expected."""
 
+import re
 from decimal import Decimal, InvalidOperation
+
+# In ASCII alone, and without what only Python takes for a number: `1_000`, `inf`, `nan`.
+WHOLE = re.compile(r"[+-]?[0-9]++")
+NUMBER = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 
 
 def same_output(printed: str, expected: str) -> bool:
     """Compare line by line, each token by token; the amount of white space, and blank lines at the end, are aside.
 
-    Tokens are the same if their text is, or if both are numbers of the same decimal value (`1.0` and `1.00`), as
-    LiveCodeBench has it. Nothing is evaluated.
+    Tokens are the same if their text is, or if both are numbers, one of them with a point or an exponent, of the same
+    decimal value (`1.0` and `1`, `1e5` and `100000`), as LiveCodeBench has it. Two whole numbers are the same if their
+    digits are: `0010` may be a row of a picture. Nothing is evaluated.
     """
     got, wanted = _lines(printed), _lines(expected)
     return got == wanted or (
@@ -41,9 +47,11 @@ def _same_line(got: str, wanted: str) -> bool:
 def _same_token(got: str, wanted: str) -> bool:
     if got == wanted:
         return True
-    if "_" in got:  # a number in Python's eyes alone
+    if not (NUMBER.fullmatch(got) and NUMBER.fullmatch(wanted)):
+        return False
+    if WHOLE.fullmatch(got) and WHOLE.fullmatch(wanted) and got.lstrip("+-") != wanted.lstrip("+-"):
         return False
     try:
         return Decimal(got) == Decimal(wanted)
-    except InvalidOperation:
+    except InvalidOperation:  # an exponent that no decimal can have
         return False

@@ -131,3 +131,16 @@ def test_the_real_apps_150(data: Path):
     for problem in problems.values():
         for assertion in (*problem.samples.assertions, *problem.hidden.assertions):
             compile(assertion, problem.id, "exec")
+
+
+def test_problems_of_one_contest_are_told_by_their_names(tmp_path: Path):
+    """Of CodeContests the number is the contest's."""
+    test = {"input": "1\n", "output": ["1\n"]}
+    rows = [
+        {"name": f"1575_{letter}. Sort", "id": 1575, "description": "Sort.", "sample_io": [test], "test_list": [test]}
+        for letter in "AB"
+    ]
+    assert [problem.id for problem in load(str(written(tmp_path, *rows))).problems] == [
+        "1575_A. Sort",
+        "1575_B. Sort",
+    ]

@@ -36,11 +36,27 @@ def test_a_row_of_code_contests(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("limit", "seconds"),
-    [(None, None), (0, None), (3, 3.0), (0.5, 0.5), ("2.5s", 2.5), ({"seconds": 1, "nanos": None}, 1.0), ({}, None)],
+    [
+        (None, None),
+        (0, None),
+        (3, 3.0),
+        (0.5, 0.5),
+        ("2.5s", 2.5),
+        ({"seconds": 1, "nanos": None}, 1.0),
+        ({}, None),
+        ("", None),
+        ("seconds: 2\n", 2.0),
+        ("seconds: 1 nanos: 500000000", 1.5),
+        ("nanos: 250000000\n", 0.25),
+    ],
 )
 def test_time_limits_of_code_contests(tmp_path: Path, limit: object, seconds: float | None):
     problem = contest(tmp_path, time_limit=limit, memory_limit_bytes=0)
     assert (problem.time_limit, problem.memory_limit_mb) == (seconds, None)
+
+
+def test_a_memory_limit_may_be_a_text(tmp_path: Path):
+    assert contest(tmp_path, memory_limit_bytes="256000000").memory_limit_mb == 245
 
 
 @pytest.mark.parametrize(
@@ -97,6 +113,7 @@ def test_rows_of_code_contests_that_cannot_be_graded_are_skipped(tmp_path: Path)
     rows = [
         {**CONTEST, "name": "a", "input_file": "in.txt"},
         {**CONTEST, "name": "b", "public_tests": none, "private_tests": none, "generated_tests": None},
+        {**CONTEST, "name": "c", "generated_checker": "import sys"},
         CONTEST,
     ]
     dataset = load(str(written(tmp_path, *rows)))
@@ -104,4 +121,5 @@ def test_rows_of_code_contests_that_cannot_be_graded_are_skipped(tmp_path: Path)
     assert dataset.skipped == (
         "line 1: a: its programs use a file, in.txt, in place of standard input and output",
         "line 2: b: it has no tests",
+        "line 3: c: its outputs are for a checker of its own to judge (field 'generated_checker')",
     )

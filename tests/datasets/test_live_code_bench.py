@@ -142,6 +142,12 @@ def test_private_tests_that_are_none(tmp_path: Path, tests: str, said: str):
     assert f"mine.jsonl, line 1: {said}" in told(str(caught.value))
 
 
+def test_a_pickle_in_one_row_refuses_them_all(tmp_path: Path):
+    pickled = {**TWICE, "question_id": "b", "private_test_cases": packed(pickle.dumps(PRIVATE))}
+    with pytest.raises(DatasetError, match=r"line 2: field 'private_test_cases' holds no JSON .* a pickle"):
+        load(str(written(tmp_path, TWICE, pickled)))
+
+
 def test_a_bomb_takes_no_more_memory_than_the_limit(tmp_path: Path):
     zeros = zlib.compressobj(1)
     bomb = b"".join(zeros.compress(bytes(1 << 20)) for _ in range(1 << 10)) + zeros.flush()  # a gigabyte

@@ -44,13 +44,9 @@ SECOND = {**ROW, "task_id": "second"}
         ([{**ROW, "entry_point": "are"}], "does not define the entry point 'are'"),
         ([{**ROW, "sample_io": "assert True"}], "line 1: field 'sample_io' is not a list of assertions"),
         ([{**ROW, "sample_io": [1]}], "line 1: field 'sample_io' is not a list of assertions"),
-        (
-            [{**ROW, "test_case_list": {}}, {**SECOND, "test_case_list": [7]}],
-            "line 2: field 'test_case_list' is not a",
-        ),
-        ([SECOND, {**ROW, "test": "def check(candidate:\n  pass"}], "line 2: field 'test' is not Python"),
+        ([{**SECOND, "test_case_list": [7]}], "line 1: field 'test_case_list' is not a"),
+        ([{**ROW, "test": "def check(candidate:\n  pass"}], "line 1: field 'test' is not Python"),
         ([{**ROW, "test": "assert area(0) == 0"}], "line 1: field 'test' does not define check(candidate)"),
-        ([ROW, SECOND, {**ROW, "sample_io": []}], "line 3: the id 'HumanEval/0' is that of line 1 too"),
         ([ROW, "{"], "line 2: not JSON"),
         ([ROW, "[" * 100_000], "line 2: not JSON"),
         (['{"task_id": "\\ud83c"}'], "line 1: not JSON"),
@@ -160,3 +156,32 @@ def test_a_dataset_without_a_row_that_can_be_used_is_refused(tmp_path: Path):
     path = written(tmp_path, {"problem_id": 0, "question": "?", "input_output": ""})
     with pytest.raises(DatasetError, match=r"mine.jsonl: no row can be used; line 1: 0: it has no tests"):
         load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            {**ROW, "task_id": "b", "test": ""},
+            "b: field 'test' is missing or empty, and there is no 'test_case_list'",
+        ),
+        ({**ROW, "task_id": "b", "test": "def check(candidate:\n  pass"}, "b: field 'test' is not Python"),
+        ({**ROW, "task_id": "b", "test_case_list": [7]}, "b: field 'test_case_list' is not a"),
+        ({**ROW, "task_id": "b", "prompt": ""}, "b: field 'prompt' is not a non-empty str (read as humaneval)"),
+        ({**ROW, "task_id": "b", "prompt": None}, "b: field 'prompt' is not a non-empty str (read as humaneval)"),
+        ({**ROW, "entry_point": "other"}, "HumanEval/0: field 'prompt' does not define the entry point 'other'"),
+        ({**ROW, "prompt": f"{ROW['prompt']}# another"}, "the id 'HumanEval/0' is that of line 1 too"),
+    ],
+)
+def test_a_broken_row_is_named_and_costs_the_others_nothing(tmp_path: Path, row: dict[str, object], said: str):
+    dataset = load(str(written(tmp_path, ROW, row, SECOND)))
+    assert [problem.id for problem in dataset.problems] == ["HumanEval/0", "second"]
+    assert len(dataset.skipped) == 1
+    assert said in dataset.skipped[0]
+    assert dataset.skipped[0].startswith("line 2: ")
+
+
+def test_a_line_that_is_no_row_of_the_dataset_ends_the_loading(tmp_path: Path):
+    for row in ({**ROW, "task_id": 7}, {key: ROW[key] for key in ROW if key != "prompt"}):
+        with pytest.raises(DatasetError, match=r"mine.jsonl, line 2: field '(task_id|prompt)' is"):
+            load(str(written(tmp_path, SECOND, row)))

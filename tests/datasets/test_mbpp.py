@@ -128,3 +128,15 @@ def test_the_real_mbpp_of_multipl_e(data: Path):
         names: dict[str, Any] = {"__name__": "test"}
         exec(problem.hidden.setup, names)
         assert {"check"} == names.keys() - {"__name__", "__builtins__"}
+
+
+def test_the_many_tests_of_mbpp_et_are_the_extended_suite(tmp_path: Path):
+    tests = [f"assert f({n}) == {n}" for n in range(100)]
+    problem = mbpp(tmp_path, code="def f(x): return x", test_list=tests, entry_point="f")
+    assert problem.hidden.assertions == tuple(tests[:3])
+    assert problem.extended.assertions == tuple(tests)
+    assert problem.statement.endswith("assert f(0) == 0\n")
+    few = mbpp(tmp_path, code="def f(x): return x", test_list=tests[:3], entry_point="f")
+    assert (few.hidden.size, few.extended.size) == (3, 3)
+    own = mbpp(tmp_path, code="def f(x): return x", test_list=tests[:7], test_case_list=tests[:9], entry_point="f")
+    assert (own.hidden.size, own.extended.size) == (7, 9)

@@ -173,8 +173,7 @@ async def test_the_release_of_apps(tmp_path: Path):
     with pytest.raises(DatasetError, match=r"APPS holds several parts of APPS; give one of its folders: test$"):
         load(str(tmp_path / "APPS"))
     (folder / "0001" / "input_output.json").write_text("{")
-    with pytest.raises(DatasetError, match=r"test, 0001: field 'input_output' is not JSON"):
-        load(str(folder))
+    assert load(str(folder)).skipped[0].startswith("0001: 1: field 'input_output' is not JSON")
     (folder / "0001" / "question.txt").write_bytes(b"\xff")
     with pytest.raises(DatasetError, match=r"0001 cannot be read \('utf-8' codec"):
         load(str(folder))

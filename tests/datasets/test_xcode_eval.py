@@ -172,3 +172,35 @@ async def test_the_folder_with_the_tests_in_a_file_of_their_own(tmp_path: Path, 
     assert await outcome(dataset.problems[0], "print(2 * int(input()))") == "passed"
     (folder / "unittest_db.json").write_text(json.dumps({**tests, uids[3]: tests[uids[0]]}))
     assert load(str(folder)).hash != dataset.hash
+
+
+def test_descriptions_under_another_name_have_the_tests_beside_them(tmp_path: Path):
+    """As MapCoder cut it: a folder, or one of its files by name."""
+    uids = ["0" * 32, "ab" * 16]
+    tests = {uid: [{"input": f"{number}\n", "output": ["1"]}] for number, uid in enumerate(uids)}
+    rows = [{key: DOUBLE[key] for key in DOUBLE if key != "hidden_unit_tests"} | {"src_uid": uid} for uid in uids]
+    written(tmp_path, rows[0], name="prog_syn_val.jsonl")
+    written(tmp_path, rows[1], name="prog_syn_test.jsonl")
+    (tmp_path / "unittest_db.json").write_text(json.dumps(tests))
+    whole = load(str(tmp_path))
+    assert [(each.id, each.hidden.pairs[0].input) for each in whole.problems] == [(uids[1], "1\n"), (uids[0], "0\n")]
+    one = load(str(tmp_path / "prog_syn_val.jsonl"))
+    assert (one.name, [each.id for each in one.problems]) == ("prog_syn_val", uids[:1])
+    (tmp_path / "unittest_db.json").write_text(json.dumps({uids[1]: tests[uids[1]]}))
+    assert load(str(tmp_path)).skipped == (
+        f"prog_syn_val.jsonl, line 1: {uids[0]}: it has no tests that can be used",
+    )
+
+
+def test_a_statement_is_shown_as_its_page_shows_it(tmp_path: Path):
+    made = problem(
+        tmp_path,
+        {
+            **DOUBLE,
+            "description": "If $$$a&lt;b$$$ print &quot;1&quot;.",
+            "sample_inputs": ["&lt;"],
+            "sample_outputs": ["1"],
+        },
+    )
+    assert made.statement.startswith('If $a<b$ print "1".\n')
+    assert "Input:\n&lt;\nOutput:" in made.statement

@@ -1,4 +1,9 @@
-"""The rows of a folder: files of rows, the release of APPS, or that of xCodeEval."""
+"""The rows of a folder: files of rows, the release of APPS, or that of xCodeEval.
+
+xCodeEval keeps tests in a file of their own, `unittest_db.json`. In a folder with it the rows are those of
+`problem_descriptions.jsonl`, or without that (as MapCoder cut it) those of the other files of lines; one such file
+that is named by its path has its tests beside it too.
+"""
 
 import mmap
 import re
@@ -32,9 +37,11 @@ class Folder(NamedTuple):
 
 def folder_of(path: Path) -> Folder | None:
     """Return what a folder holds, None where it is no dataset; raises DatasetError, then or with the rows."""
-    if (path / DESCRIPTIONS).is_file() and (path / TESTS).is_file():
-        return Folder(_xcodeeval(path), partial(digest_of_all, path, [path / DESCRIPTIONS, path / TESTS]))
     files = [each for each in _visible(path) if each.name.endswith(SUFFIXES) and each.is_file()]
+    lines = [each for each in files if each.suffix == ".jsonl"]
+    if lines and (path / TESTS) in files:
+        described = [path / DESCRIPTIONS] if path / DESCRIPTIONS in lines else lines
+        return beside_tests(described, named=len(described) > 1)
     if files:
         return Folder(_files(files), partial(digest_of_all, path, files))
     problems = [each for each in _visible(path) if (each / QUESTION).is_file()]
@@ -45,6 +52,15 @@ def folder_of(path: Path) -> Folder | None:
     if parts:
         raise DatasetError(f"{path} holds several parts of APPS; give one of its folders: {', '.join(parts)}")
     return None
+
+
+def beside_tests(files: list[Path], *, named: bool = False) -> Folder | None:
+    """Return the rows of xCodeEval's descriptions joined with the tests beside them; None where none are there."""
+    folder = files[0].parent
+    tests = folder / TESTS
+    if not tests.is_file() or tests in files:
+        return None
+    return Folder(_xcodeeval(files, tests, named=named), partial(digest_of_all, folder, [*files, tests]))
 
 
 def _visible(path: Path) -> list[Path]:
@@ -73,15 +89,16 @@ def _apps_row(path: Path) -> Row:
     return {"problem_id": name, **texts}
 
 
-def _xcodeeval(path: Path) -> Iterator[Found]:
+def _xcodeeval(files: list[Path], path: Path, *, named: bool) -> Iterator[Found]:
     """Yield the problems' descriptions, each with its tests: those alone are read that a problem has."""
-    with (path / TESTS).open("rb") as file:
-        tests, places = Stored(file), _places(path / TESTS)
+    with path.open("rb") as file:
+        tests, places = Stored(file), _places(path)
     nowhere = Place(0, 0)
-    for found in rows_of_file(path / DESCRIPTIONS):
-        place = places.get(str(found.row.get("src_uid")), nowhere)
-        again = partial(_joined, found.again, tests, place)
-        yield Found(found.where, _with_tests(found.row, tests, place), again)
+    for each in files:
+        for found in rows_of_file(each, before=f"{each.name}, " if named else ""):
+            place = places.get(str(found.row.get("src_uid")), nowhere)
+            again = partial(_joined, found.again, tests, place)
+            yield Found(found.where, _with_tests(found.row, tests, place), again)
 
 
 class Place(NamedTuple):
@@ -106,6 +123,8 @@ def _joined(again: Callable[[], Row], tests: Stored, place: Place) -> Row:
 
 
 def _with_tests(row: Row, tests: Stored, place: Place) -> Row:
-    """Return a row with its tests, up to the comma or the brace behind them."""
+    """Return a row with its tests, up to the comma or the brace behind them; with its own where none are there."""
+    if not place.length:
+        return row
     text = tests.part(*place).decode("utf-8", "replace").rstrip("\t\n\r ,}")
     return {**row, "hidden_unit_tests": text}
