@@ -165,7 +165,8 @@ async def attempt_all(
     chains = len({item.problem_id for item in todo}) if run.configuration.until_solved else len(todo)
     async with _progress(chains, ends), asyncio.TaskGroup() as group:
         # As many again as generate may wait for the graders before generation has to wait for them too.
-        for _ in range(min(len(todo), 2 * run.workers + run.eval_workers)):
+        at_once = 1 if run.sequential else 2 * run.workers + run.eval_workers
+        for _ in range(min(len(todo), at_once)):
             group.create_task(attempts(left))
     if full:
         raise full[0]

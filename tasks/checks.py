@@ -50,11 +50,14 @@ class _Check(NamedTuple):
 def _report(events: list[dict[str, object]], ran: Ran) -> SampleReport:
     """Say what became of each check, and what kept the others from being run."""
     checks: list[_Check] = []
+    void: list[str] = []
     for event in events:
         if "begun" in event:
             checks.append(_Check(str(event["begun"]), None))
         elif "ended" in event and checks:
             checks[-1] = checks[-1]._replace(fault=str(event["ended"]))
+        elif "void" in event and checks:
+            void.append(f"{checks.pop().source}\n{event['void']}")
     faults = [str(event["fault"]) for event in events if "fault" in event]
     if not faults and not any("done" in event for event in events):
         faults = [_ended(ran)]
@@ -62,6 +65,7 @@ def _report(events: list[dict[str, object]], ran: Ran) -> SampleReport:
     failed = [check for check in checks if check.fault != ""]
     parts = [f"{passed} of {len(checks)} tests passed."] if checks else []
     parts += [f"{check.source}\n{check.fault or 'it did not come to an end'}" for check in failed]
+    parts += void
     parts += faults or [said for event in events if (said := str(event.get("done", "")))]
     return SampleReport(
         passed=not failed and not faults,

@@ -24,8 +24,12 @@ TAG = re.compile(
 CDATA = re.compile(r"<!\[CDATA\[")
 NO_ENTITY = re.compile(r"<|&(?!(?:lt|gt|amp|quot|apos|#\d{1,7}|#x[0-9a-f]{1,6});)", re.IGNORECASE)
 
-CONFIDENCE_TAG = re.compile(r"<\s*+confidence(?:\s[^<>]*+)?>", re.IGNORECASE)
-CONFIDENCE_LABEL = re.compile(r"\bconfidence(?:[ \t]+(?:score|level))?[\"'*_`]*[ \t]*[:=]", re.IGNORECASE)
+CONFIDENCE_TAG = re.compile(r"<\s*+confidence(?:[ _-]?(?:score|level))?(?:\s[^<>]*+)?>", re.IGNORECASE)
+CONFIDENCE_LABEL = re.compile(
+    r"\bconfidence(?:[ \t]+(?:score|level))?(?:[ \t]*\([^()\n]{0,60}\))?[\"'*_`]*[ \t]*(?:[:=]|is\b|\n)",
+    re.IGNORECASE,
+)
+PERCENTAGE = re.compile(r"(?<![\w.,-])(?:100|\d{1,2})(?:\.\d+)?[ \t]*%")
 NUMBER = re.compile(
     r"(?<![\w.,-])(?P<value>\d{1,9}(?P<decimals>[.,]\d+)?)\s*(?:(?P<percent>%)|(?:/|out of)\s*(?P<whole>\d{1,9}))?"
 )
@@ -70,8 +74,9 @@ def recalled_of(text: str, most: int) -> Recalled:
 def confidence_of(text: str) -> float:
     """Return the confidence in a reply, 0 to 100; raises BadReply where none is given, or one outside of that.
 
-    The text of the last `<confidence>` counts, else what follows the last `confidence:`, else a reply that is nothing
-    but a number. One with decimals, up to 1.0, is a share of 1: 0.95 is 95, as are `95%` and `19 out of 20`.
+    The text of the last `<confidence>` counts, else what follows the last `confidence:`, else the only percentage,
+    else a reply that is nothing but a number. One with decimals, up to 1.0, is a share of 1: 0.95 is 95, as are `95%`
+    and `19 out of 20`.
     """
     answer = CDATA.sub("", whole_answer_of(text))
     said = answer
@@ -79,7 +84,9 @@ def confidence_of(text: str) -> float:
         said = answer[tags[-1].end() :].partition("<")[0]
     elif labels := list(CONFIDENCE_LABEL.finditer(answer)):
         said = answer[labels[-1].end() :].lstrip().partition("\n")[0]
-    number = NUMBER.search(said) if said is not answer else NUMBER.fullmatch(said)
+    elif len(shares := PERCENTAGE.findall(answer)) == 1:
+        said = shares[0]
+    number = NUMBER.search(said) if said is not answer else NUMBER.fullmatch(said.strip("*_`. \n"))
     if number is None:
         raise BadReply("the reply holds no <confidence> that is a number")
     confidence = float(number["value"].replace(",", "."))

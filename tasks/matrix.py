@@ -131,24 +131,31 @@ def _page(ended: list[_Cell]) -> Page:
     summaries = [each.summary for each in ended if each.summary]
     names = list(dict.fromkeys(name for each in summaries for name in by_samples(each) if name != "pass@1"))
     columns = (*COLUMNS[:4], *(Column(f"{name} (%)", "percent") for name in names), *COLUMNS[4:])
-    rows = tuple(_row(each, names) for each in ended)
-    note = "; ".join(f"{each.parameters['strategy']}: {each.failed}" for each in ended if each.failed)
-    marks = (
-        ("Some of these replies were recorded: no model was asked.",) if any(s.recorded for s in summaries) else ()
+    shown = [(each.strategy, *each.models) for each in summaries]
+    rows = tuple(_row(each, names, alike=len({*shown}) < len(shown)) for each in ended)
+    note = "; ".join(
+        f"{each.parameters['strategy']} with {_given(each)}: {each.failed}" for each in ended if each.failed
     )
+    marks = ("Some of these replies were recorded: no model was asked",) if any(s.recorded for s in summaries) else ()
     return Page("Comparison", marks, (Table("The runs", columns, rows, note),))
 
 
-def _row(each: _Cell, names: list[str]) -> tuple[Cell, ...]:
+def _given(each: _Cell) -> str:
+    """The models as they were given."""
+    given = (each.parameters.get(name) for name in ("model1", "model", "team", "model2"))
+    return " + ".join(str(name) for name in given if name)
+
+
+def _row(each: _Cell, names: list[str], *, alike: bool) -> tuple[Cell, ...]:
+    """A run's row; where models of several have `alike` names they are told as they were given."""
     summary = each.summary
     if summary is None:
-        models = each.parameters.get("model1") or each.parameters.get("model") or each.parameters.get("team")
-        return (each.parameters["strategy"], models, *[None] * (len(COLUMNS) - 2 + len(names)))
+        return (each.parameters["strategy"], _given(each), *[None] * (len(COLUMNS) - 2 + len(names)))
     tokens = summary.prompt_tokens, summary.completion_tokens
     return (
         summary.strategy,
-        " + ".join(summary.models),
-        f"{summary.solved} of {summary.problems}",
+        _given(each) if alike else " + ".join(summary.models),
+        f"{summary.solved} of {summary.problems}{' (incomplete)' if each.failed else ''}",
         summary.accuracy,
         *(by_samples(summary).get(name) for name in names),
         summary.api_calls,

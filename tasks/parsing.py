@@ -8,6 +8,7 @@ import json
 import re
 import textwrap
 import warnings
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ VERDICT = re.compile(
     re.IGNORECASE,
 )
 THINKING = re.compile(r"^\s*<think>", re.MULTILINE)  # in mid-line it is a program's own text
+MARKDOWN = ("markdown", "md")
+TAGS = ("PYTHON", "CODE", "ANSWER", "SOLUTION", "PROGRAM")  # that some put around a program in place of a fence
 FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
 
 
@@ -54,6 +57,11 @@ def answer_of(text: str) -> str:
     return text.rpartition("</think>")[2].strip()
 
 
+def finished_answer_of(text: str) -> str:
+    """Return the answer of a reply; empty where it was cut off while thinking."""
+    return "" if _is_cut_off(text) else answer_of(text)
+
+
 def whole_answer_of(text: str) -> str:
     """Return the answer of a reply; raises BadReply where it is empty, or was cut off while thinking."""
     _refuse_cut_off(text)
@@ -64,14 +72,18 @@ def whole_answer_of(text: str) -> str:
 
 
 def _refuse_cut_off(text: str) -> None:
-    openings = [opening.start() for opening in THINKING.finditer(text)]
-    if openings and openings[-1] > text.rfind("</think>"):
+    if _is_cut_off(text):
         raise BadReply("the reply was cut off while thinking: its <think> is never closed")
 
 
+def _is_cut_off(text: str) -> bool:
+    openings = [opening.start() for opening in THINKING.finditer(text)]
+    return bool(openings) and openings[-1] > text.rfind("</think>")
+
+
 def plan_of(text: str) -> str:
-    """Return the answer from its last `### Plan` heading on; the whole answer without one."""
-    answer = answer_of(text)
+    """Return the answer from its last `### Plan` heading on; the whole answer without one. See `whole_answer_of`."""
+    answer = whole_answer_of(text)
     headings = list(PLAN_HEADING.finditer(answer))
     return answer[headings[-1].start() :].strip() if headings else answer
 
@@ -84,7 +96,8 @@ def plan_in_json(text: str) -> str:
         try:
             plan = json.loads(said)
             if isinstance(plan, dict) and plan:
-                return json.dumps(plan, indent=2, ensure_ascii=False)
+                # Half a surrogate pair, which an escape may have brought back, can be neither sent nor stored.
+                return json.dumps(plan, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
         except (ValueError, RecursionError):
             continue
     return answer
@@ -103,21 +116,71 @@ def program_of(text: str, language: str = "Python3") -> str:
     The last fenced block of the language wins, else the last block of any kind that is a program; without any fence
     the whole answer, if it is one. A `<think>` that is never closed means that the reply was cut off. Whether a text
     is a program is known of Python alone: of another language every block without a name may be one, and no text
-    without a fence.
+    without a fence. Fences inside of a Markdown block count too. Where that finds nothing, a fence that is opened in
+    mid-line, and what stands between tags such as `[PYTHON]`, are looked at.
     """
     _refuse_cut_off(text)
     answer = _plain_line_ends(text.rpartition("</think>")[2])
-    blocks = fenced_blocks(answer)
-    if not blocks:
-        whole = textwrap.dedent(answer).strip()
-        if language == "Python3" and _is_program(whole):
-            return whole
-        raise BadReply(f"the reply holds no program: no fenced block, and the text is not {_plainly(language)}")
+    blocks = _all_blocks(answer)
+    found = _chosen(blocks, language) or _chosen(_all_blocks(_opened_in_mid_line(answer)), language)
+    if found is not None:
+        return _cut_at_fence(found.text) if found.language in PYTHON else found.text
+    for whole in (answer, *_between_tags(answer)):
+        program = textwrap.dedent(whole).strip()
+        if language == "Python3" and _is_program(program):
+            return program
+    if blocks:
+        raise BadReply(f"the reply holds no program: none of its fenced blocks is {_plainly(language)}")
+    raise BadReply(f"the reply holds no program: no fenced block, and the text is not {_plainly(language)}")
+
+
+def _all_blocks(answer: str) -> list[Block]:
+    """Return the fenced blocks, with those inside of Markdown in the place of what holds them."""
+    blocks = [
+        [block] if block.language not in MARKDOWN else fenced_blocks(block.text) or [block]
+        for block in fenced_blocks(answer)
+    ]
+    return [block for those in blocks for block in those]
+
+
+def _chosen(blocks: list[Block], language: str) -> Block | None:
     named = [block for block in blocks if block.language in FENCE_NAMES[language] and block.text.strip()]
     others = [block for block in blocks if _may_be_program(block, language)]
-    if not named and not others:
-        raise BadReply(f"the reply holds no program: none of its fenced blocks is {_plainly(language)}")
-    return (named or others)[-1].text
+    fitting = named or others
+    return fitting[-1] if fitting else None
+
+
+def _opened_in_mid_line(answer: str) -> str:
+    """Return an answer in which a fence that a line of words ends in has a line of its own."""
+    lines = []
+    for line in answer.split("\n"):
+        before, marks, name = line.rpartition("```")
+        opens = (
+            marks and before.strip("`~ \t") and any(name.strip().lower() in names for names in FENCE_NAMES.values())
+        )
+        lines += [before, f"```{name}"] if opens else [line]
+    return "\n".join(lines)
+
+
+def _between_tags(answer: str) -> Iterator[str]:
+    """Yield what stands between the last tags of each kind, `[PYTHON]` and `[/PYTHON]` or `<code>` and `</code>`."""
+    for name in (*TAGS, *map(str.lower, TAGS)):
+        for opening, closing in ((f"[{name}]", f"[/{name}]"), (f"<{name}>", f"</{name}>")):
+            end = answer.rfind(closing)
+            start = answer.rfind(opening, 0, max(end, 0))
+            if start >= 0:
+                yield answer[start + len(opening) : end]
+
+
+def _cut_at_fence(program: str) -> str:
+    """Return a program up to a fence that closes it within a line, or with words behind; as it is where none does."""
+    if "```" not in program or _fault(program) is None:
+        return program
+    for closing in islice(re.finditer(r"```", program), MOST_CLOSINGS):
+        cut = program[: closing.start()].rstrip()
+        if _is_program(cut):
+            return cut
+    return program
 
 
 def _plainly(language: str) -> str:

@@ -1,5 +1,6 @@
 """The frozen records of the domain: problems, sample reports, verdicts, attempts."""
 
+import re
 from typing import Literal
 
 from blocks.limits import Limits
@@ -86,6 +87,12 @@ class Problem(Record):
     memory_limit_mb: int | None = None
     reference: str | None = None
     reference_language: str = "Python3"
+
+    @property
+    def entry_kind(self) -> Literal["function", "class"]:
+        """What the entry point is: a class where the statement begins one of that name."""
+        begins = re.search(rf"^[ \t]*class {re.escape(self.entry_point)}\b", self.statement, re.MULTILINE)
+        return "class" if begins and self.entry_point else "function"
 
 
 class TestResult(Record):

@@ -109,6 +109,7 @@ class OpenRun:
         limits: Limits | None,
         workers: int,
         eval_workers: int,
+        sequential: bool,
         keep_text: bool,
         warnings: list[str],
     ) -> None:
@@ -132,6 +133,7 @@ class OpenRun:
         self._limits = limits
         self.workers = workers
         self.eval_workers = eval_workers
+        self.sequential = sequential
         self.spool = Spool(output, self.run_id, self.execution_id)
         self.calls = CallCache(self.spool)
         self.reports = ReportCache(self.spool)
@@ -194,11 +196,12 @@ async def open_run(
     limits: Limits | None,
     workers: int,
     eval_workers: int,
+    sequential: bool = False,
     keep_text: bool = True,
 ) -> AsyncIterator[OpenRun]:
     """Open the models, ask each endpoint whether it is up, prepare the grader, then open or make the Run-n folder.
 
-    A run without `limits` runs no programs.
+    A run without `limits` runs no programs. In one that is `sequential` no attempt begins before the last has ended.
 
     Raises UsageError before anything is written where an endpoint does not answer, and RunBusy where another
     process works on the run. The open run's limits are `limits` as this machine can keep them.
@@ -219,6 +222,7 @@ async def open_run(
             limits=limits,
             workers=workers,
             eval_workers=eval_workers,
+            sequential=sequential,
             keep_text=keep_text,
             warnings=warnings,
         )

@@ -123,6 +123,7 @@ class Job(NamedTuple):
             limits=self.sandbox.limits() if self.sandbox else None,
             workers=1 if sequential else options.workers,
             eval_workers=1 if sequential else options.eval_workers or at_once(),
+            sequential=sequential,
             keep_text=options.result_log == "full",
         )
 

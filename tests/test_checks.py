@@ -77,10 +77,47 @@ async def test_whatever_happens_is_a_report(limits: Limits, program: str, tests:
 
 
 async def test_a_fault_of_the_tests_is_not_the_programs(limits: Limits):
-    for tests in (f"import nothing_of_the_kind\n{check('assert candidate(2) == 4')}", check("nothing()")):
+    for tests in (check("nothing()"), check("open('/nowhere')"), check("import nothing_of_the_kind")):
         report = await checked(limits, RIGHT, tests)
         assert (report.passed, report.samples) == (True, 0)
         assert report.text.startswith("The tests ended with ")
+
+
+@pytest.mark.parametrize("line", ["import nothing_of_the_kind", "from your_module import double", "import pytest"])
+async def test_an_import_that_fails_is_passed_over(limits: Limits, line: str):
+    tests = f"{line}\n{check('assert candidate(2) == 4')}"
+    assert (await checked(limits, RIGHT, tests)).text == "1 of 1 tests passed."
+    assert not (await checked(limits, "def double(n): return n", tests)).passed
+
+
+async def test_an_assertion_that_needs_what_is_not_there_says_nothing(limits: Limits):
+    tests = check(
+        "assert np.isclose(candidate(2), 4)", "assert candidate(2) == 4", "assert math.isclose(candidate(1), 2)"
+    )
+    report = await checked(limits, RIGHT, tests)
+    assert (report.passed, report.samples, report.samples_passed) == (True, 2, 2)
+    assert report.text == (
+        "2 of 2 tests passed.\n\n"
+        "assert np.isclose(candidate(2), 4)\nthe test itself raised NameError: name 'np' is not defined"
+    )
+    missing = await checked(limits, "def double(n): return undefined", check("assert candidate(2) == 4"))
+    assert (missing.passed, missing.samples) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("program", "lines"),
+    [
+        ("def double(n): pass", ["result = candidate([2])", "result.append(3)", "assert result == [4, 3]"]),
+        ("def double(n): pass", ["for each in candidate([2]):", "    assert each > 0"]),
+        ("def double(): return 1", ["result = candidate(1)", "assert result == 2"]),
+        ("def double(n): return []", ["first = candidate([1])[0]", "assert first == 2"]),
+        ("def double(n): return n", ["if candidate(1) != 2:", "    raise AssertionError('wrong')", "assert True"]),
+    ],
+)
+async def test_what_cannot_be_gone_on_with_is_the_programs_fault(limits: Limits, program: str, lines: list[str]):
+    report = await checked(limits, program, check(*lines))
+    assert not report.passed
+    assert "The tests ended with" in report.text
 
 
 async def test_calls_and_assertions_beside_the_check_are_left_out(limits: Limits):

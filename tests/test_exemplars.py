@@ -236,6 +236,22 @@ def test_a_confidence_alone():
 @pytest.mark.parametrize(
     "reply",
     [
+        "I am 90% sure.",
+        "**90**",
+        "90.",
+        "### Confidence\n90",
+        "Confidence score (0-100): 90",
+        "My confidence level is 90, for 3 reasons.",
+        "<confidence_score>90</confidence_score>",
+    ],
+)
+def test_a_confidence_in_other_words(reply: str):
+    assert confidence_of(reply) == 90
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
         *NOTHING,
         "I am sure.",
         "The plan has 3 steps and is right.",

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.parsing import BadReply, answer_of, fenced_blocks, needs_change, plan_of, program_of
+from tasks.parsing import (
+    BadReply,
+    answer_of,
+    fenced_blocks,
+    finished_answer_of,
+    needs_change,
+    plan_in_json,
+    plan_of,
+    program_of,
+)
 
 PROGRAM = 'def greet(name: str) -> str:\n    """Say hello."""\n    return f"hello {name}"'
 OTHER = "def part(ways):\n    return ways[0]"
@@ -195,16 +204,40 @@ def test_no_program(reply: str):
         pytest.param("<think>" * 140_000, id="thinking"),
         pytest.param(" " * 1_000_000, id="blanks"),
         pytest.param(" \t" * 250_000 + "###" + " " * 500_000, id="the beginning of a heading"),
+        pytest.param("[PYTHON]\n" * 60_000, id="tags"),
+        pytest.param("```python\nx = (\n" + "``` and\n" * 60_000, id="a block that no fence closes"),
+        pytest.param("word ```python " * 30_000, id="fences in mid-line"),
     ],
 )
 def test_a_reply_of_a_megabyte_comes_to_an_end(reply: str):
     """Quadratic work on any of these takes minutes to hours; nothing is asserted about seconds."""
     assert len(reply) > 350_000
-    plan_of(reply)
     needs_change(reply)
     fenced_blocks(reply)
-    with contextlib.suppress(BadReply):
-        assert program_of(reply)
+    for read in (plan_of, plan_in_json, program_of):
+        with contextlib.suppress(BadReply):
+            assert read(reply)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"```markdown\n### Program\n```python\n{PROGRAM}\n```\n```",
+        f"Here is the code: ```python\n{PROGRAM}\n```\nThat is all.",
+        f"```python\n{PROGRAM}```",
+        f"```python\n{PROGRAM}\n```<|im_end|>\n",
+        f"```python\n{PROGRAM}\n```.\n\nIt says hello.",
+        f"[PYTHON]\n{PROGRAM}\n[/PYTHON]",
+        f"It is this one.\n<answer>\n{PROGRAM}\n</answer>\nIt says hello.",
+    ],
+)
+def test_a_program_in_another_wrapping(reply: str):
+    assert program_of(reply) == PROGRAM
+
+
+def test_a_program_with_a_fault_stays_whole():
+    fault = "def greet(name:\n    return '```'\n"
+    assert program_of(f"```python\n{fault}```") == fault.rstrip("\n")
 
 
 def test_blocks_are_paired_line_by_line():
@@ -245,7 +278,8 @@ LINES = st.lists(
 @given(LINES.map("\n".join) | st.text())
 def test_no_reply_is_a_crash(reply: str):
     assert isinstance(needs_change(reply), bool)
-    assert isinstance(plan_of(reply), str)
+    with contextlib.suppress(BadReply):
+        assert plan_of(reply)
     try:
         program = program_of(reply)
     except BadReply:
@@ -312,11 +346,21 @@ def test_the_answer_is_what_follows_the_thinking(reply: str, answer: str):
         ("  I would\n- sort\n- scan ", "I would\n- sort\n- scan"),
         ("<think>### Plan\nno</think>\nsort, scan", "sort, scan"),
         ("<think>### Plan\nno</think>\n### Plan\nyes", "### Plan\nyes"),
-        ("", ""),
     ],
 )
 def test_the_plan_is_the_last_one(reply: str, plan: str):
     assert plan_of(reply) == plan
+
+
+@pytest.mark.parametrize("reply", ["", " \n", "<think>hm</think>", "<think>\n### Plan\n1. a"])
+def test_neither_nothing_nor_thinking_is_a_plan(reply: str):
+    with pytest.raises(BadReply):
+        plan_of(reply)
+    assert finished_answer_of(reply) == ""
+
+
+def test_a_plan_in_json_can_be_stored():
+    assert plan_in_json('{"1": "\\ud83d"}') == '{\n  "1": "?"\n}'
 
 
 # Verdicts

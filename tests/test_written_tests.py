@@ -61,10 +61,28 @@ PAIRS = (Pair(input="3\n1 2 3\n", output="6\n"), Pair(input="1\n5\n", output="5\
         "1.\nInput:\n3\n1 2 3\nOutput:\n6\n\n2.\nInput:\n1\n5\nOutput:\n5\n",
         "1. **Three**\nInput:\n3\n1 2 3\nOutput:\n6\n\n2. **One number**\nInput:\n1\n5\nOutput: `5`\n",
         "**Input**\n3\n1 2 3\n**Output**\n6\n\n### Input\n1\n5\n### Output\n5\n\nThese tests cover all of it.\n",
+        "Input:\n3\n1 2 3\nOutput:\n6\n\nEdge case: n = 1\nInput:\n1\n5\nOutput:\n5\n",
+        "Input:\n3\n1 2 3\nOutput:\n6\n\nLarge values:\nInput:\n1\n5\nOutput:\n5\n",
+        "Test Case A:\nInput:\n3\n1 2 3\nOutput:\n6\n\nTest Case B:\nInput:\n1\n5\nOutput:\n5\nReasoning: 5 is 5\n",
+        "Input:\n3\n1 2 3\nOutput:\n6\n(Explanation: the sum)\n\nInput #2:\n1\n5\nOutput #2:\n5\n\nAll of this is "
+        "small.\n\nThese tests cover all of it.\n",
+        "1. **Three numbers**\n   Input:\n   3\n   1 2 3\n   Output:\n   6\n\n2. **One**\n   Input:\n   1\n   5\n"
+        "   Output:\n   5\n",
+        "- Input:\n  3\n  1 2 3\n- Output:\n  6\n- Input:\n  1\n  5\n- Output:\n  5\n",
+        "Input (stdin):\n3\n1 2 3\nOutput (stdout):\n6\n\nInput (stdin):\n1\n5\nOutput (stdout):\n5\n",
+        "Input\n3\n1 2 3\nOutput\n6\n\nInput\n1\n5\nOutput\n5\n",
+        'Input: "3\\n1 2 3\\n"\nOutput: 6\nInput: "1\\n5"\nOutput: "5\\n"\n',
     ],
 )
 def test_pairs_are_found(text: str):
     assert pairs_of(text).pairs == PAIRS
+
+
+def test_data_keeps_its_own_indentation():
+    assert pairs_of("Input:\n  *\n ***\nOutput:\n  a\n").pairs == (Pair(input="  *\n ***\n", output="  a\n"),)
+    assert pairs_of("One:\n  Input:\n    *\n   ***\n  Output:\n  a\n").pairs == (
+        Pair(input="  *\n ***\n", output="a\n"),
+    )
 
 
 def test_blank_lines_within_a_pair_stay():
@@ -110,13 +128,26 @@ assert add(1, 2) != 3
 assert add(a=1, a=2) == 3
 assert add(__debug__=1) == 3
 assert add(...) == ...
+assert add(
+    3, 4
+) == 7, f"{open('x').read()}"
+assert add(1, 2)
+assert not add(0, 0)
+assert add(1, 3) is None
+assert add(1, 2) is True
 x = add(1, 2)
 ```"""
     assert assertions_of(text, "add") == (
         "assert add(1, 2) == 3",
         "assert add(-1, [2, {'a': (None, True)}]) == {'x': 1.5}",
         "assert add(1, b=2) == 3",
+        "assert add(3, 4) == 7",
+        "assert add(1, 2) == True",
+        "assert add(0, 0) == False",
+        "assert add(1, 3) == None",
     )
+    listed = "Tests:\n- assert add(1, 2) == 3, 'three'\n2. `assert add(3, 4) == 7`\nassert add(1,\n"
+    assert assertions_of(listed, "add") == ("assert add(1, 2) == 3", "assert add(3, 4) == 7")
     with pytest.raises(BadReply):
         assertions_of(text, "sub")
 
@@ -141,6 +172,13 @@ def test_assertions_that_stand_alone_are_a_check():
     assert source == "import math\ndef check(candidate):\n    assert f(1) == 2\n    assert f(2) == math.inf"
 
 
+def test_an_assertion_that_is_nested_too_deeply_is_none():
+    deep = "assert f(1) == " + "+".join(["1"] * 2_000)
+    with pytest.raises(BadReply):
+        check_of(f"```python\n{deep}\n```")
+    assert assertions_of(f"```python\n{deep}\nassert f(1) == 2\n```", "f") == ("assert f(1) == 2",)
+
+
 @pytest.mark.parametrize(
     ("text", "passed", "words"),
     [
@@ -155,13 +193,34 @@ def test_assertions_that_stand_alone_are_a_check():
             "[Feedback]: then Status: PASS is expected",
         ),
         ("[Status]: PASS|FAIL is asked.\n[Status]: FAIL\n[Analysis]: x", False, "[Analysis]: x"),
+        ("[Status]: FAIL\n[Analysis]: x\n[Status]: PASS|FAIL", False, "[Analysis]: x\n[Status]: PASS|FAIL"),
+        *(
+            (f"{said}\n[Analysis]: x", passed, "[Analysis]: x")
+            for said, passed in [
+                ("[Status]: FAILED", False),
+                ("[Status]: PASSED", True),
+                ("[Status]: ❌ FAIL", False),
+                ("[Status]: ✅ **PASS**", True),
+                ("[Status]\nFAIL", False),
+                ("### Status\n**FAIL**", False),
+                ("1. [Status]: FAIL", False),
+                ("[Status] FAIL", False),
+                ('[Status]: "FAIL"', False),
+                ("[Status]: (FAIL)", False),
+                ("**Status**: Pass", True),
+                ("- **[Status]:** FAILURE", False),
+            ]
+        ),
     ],
 )
 def test_an_audit_is_its_last_status(text: str, passed: bool, words: str):
     assert audit_of(text) == (passed, words)
 
 
-@pytest.mark.parametrize("text", ["", "PASS", "[Analysis]: fine", "<think>[Status]: PASS</think>fine"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "PASS", "[Analysis]: fine", "Status quo fails", "[Status]: PASS|FAIL", "<think>[Status]: PASS</think>fine"],
+)
 def test_an_audit_without_a_status_is_refused(text: str):
     with pytest.raises(BadReply):
         audit_of(text)

@@ -7,9 +7,10 @@ One row, in the original's fields:
      "challenge_test_list": []}
 
 The sanitized version has `prompt` for `text`, and `test_imports`, statements that the tests need. MBPP-ET (Dong et
-al. 2023, arXiv 2301.09043) names the `entry_point` and has its many tests in `test_list`: those are the extended
-suite here, and the first ORIGINAL of them, which are MBPP's, the hidden one; `test_case_list` is one as well. MBPP+ on the hub (Liu et al. 2023, arXiv
-2305.01210) has it in `test`: a script that ends in a loop over inputs and results, which is one test here.
+al. 2023, arXiv 2301.09043) names the `entry_point` and has its many tests in `test_list`: they are the extended
+suite, and the first ORIGINAL of them, which are MBPP's, the hidden one. A `test_case_list` is an extended suite as
+well. MBPP+ on the hub (Liu et al. 2023, arXiv 2305.01210) has it in `test`: a script that ends in a loop over inputs
+and results, which is one test here.
 
 The hidden suite is `test_list`; as is usual in the field, `challenge_test_list` is not used. The sentence does not
 say what the function is called, so the first assertion is shown to the model, and is the one sample. The entry point

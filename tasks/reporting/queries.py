@@ -75,13 +75,16 @@ def summary(db: duckdb.DuckDBPyConnection, run_id: str) -> Summary:
         """SELECT count(*) AS api_calls, sum(prompt_tokens)::BIGINT AS prompt_tokens,
                   sum(completion_tokens)::BIGINT AS completion_tokens,
                   count(*) FILTER (prompt_tokens IS NULL OR completion_tokens IS NULL) AS without_usage,
-                  count(*) FILTER (execution_id <> ?) AS cached, coalesce(bool_or(recorded), false) AS recorded
-           FROM calls WHERE run_id = ? AND error_kind IS NULL""",
+                  count(*) FILTER (execution_id <> ?) AS cached, coalesce(bool_or(recorded), false) AS recorded,
+                  coalesce(sum(prompt_tokens + completion_tokens) FILTER (ended), 0)::BIGINT AS tokens_of_ended
+           FROM calls LEFT JOIN (SELECT DISTINCT problem_id, sample, true AS ended FROM attempts WHERE run_id = ?)
+                USING (problem_id, sample)
+           WHERE run_id = ? AND error_kind IS NULL""",
         ends["execution_id"],
+        run_id,
         run_id,
     )
     unknown = not said.problems or not calls["api_calls"] or calls["without_usage"]
-    tokens = (calls["prompt_tokens"] or 0) + (calls["completion_tokens"] or 0)
     costs = [each.cost_usd for each in use.values()]
     return Summary(
         run_id=run_id,
@@ -100,7 +103,7 @@ def summary(db: duckdb.DuckDBPyConnection, run_id: str) -> Summary:
         api_calls=calls["api_calls"],
         prompt_tokens=calls["prompt_tokens"],
         completion_tokens=calls["completion_tokens"],
-        tokens_per_problem=None if unknown else round(tokens / said.problems, 1),
+        tokens_per_problem=None if unknown else round(calls["tokens_of_ended"] / said.problems, 1),
         calls_without_usage=calls["without_usage"],
         cost_usd=None if None in costs or not costs else sum(cost for cost in costs if cost is not None),
         cached_calls=calls["cached"],

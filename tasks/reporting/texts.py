@@ -1,6 +1,7 @@
 """Summary.txt: a run's numbers for people who read files."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from tasks.reporting.log import model_configuration
 from tasks.reporting.queries import AttemptUse
@@ -43,11 +44,13 @@ def _call_statistics(summary: Summary, attempts: list[AttemptUse]) -> list[str]:
     calls = [attempt.api_calls for attempt in attempts]
     seconds = [attempt.seconds or 0.0 for attempt in attempts]
     count = max(1, len(attempts))
+    prompt, completion = _sum(a.prompt_tokens for a in attempts), _sum(a.completion_tokens for a in attempts)
+    unended = summary.api_calls - sum(calls)  # a model gave out in the middle of them, or somebody stopped the run
     return [
         _line("Total Prompt Tokens", summary.prompt_tokens),
-        _line("Average Prompt Tokens", _average(summary.prompt_tokens, count)),
+        _line("Average Prompt Tokens", _average(prompt, count)),
         _line("Total Completion Tokens", summary.completion_tokens),
-        _line("Average Completion Tokens", _average(summary.completion_tokens, count)),
+        _line("Average Completion Tokens", _average(completion, count)),
         *([_line("Calls Without Usage", summary.calls_without_usage)] if summary.calls_without_usage else []),
         _line("Total Cost (USD)", summary.cost_usd),
         "",
@@ -57,12 +60,19 @@ def _call_statistics(summary: Summary, attempts: list[AttemptUse]) -> list[str]:
         _line("Total Api Calls", summary.api_calls),
         _line("Max Api Calls", max(calls, default=0)),
         _line("Min Api Calls", min(calls, default=0)),
-        _line("Average Api Calls", round(summary.api_calls / count, 1)),
+        _line("Average Api Calls", round(sum(calls) / count, 1)),
+        *([_line("Of Attempts Not Ended", unended)] if unended else []),
         "",
         *_histogram("Solved", [a.api_calls for a in attempts if a.solved]),
         "",
         *_histogram("Unsolved", [a.api_calls for a in attempts if a.solved is False]),
     ]
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """The sum of counts; None where one is not known."""
+    known = list(counts)
+    return None if None in known else sum(count for count in known if count is not None)
 
 
 def _histogram(what: str, calls: list[int]) -> list[str]:

@@ -2,14 +2,18 @@
 
 Its standard input is a JSON object of `context`, `program`, `entry_point` and `tests` (source that defines
 `check(candidate)`). It prints a line of JSON an event: `{"begun": "assert …"}`, then `{"ended": ""}` or
-`{"ended": "what went wrong"}`, for every assertion that is reached, and last `{"done": ""}`, with words where the
-tests themselves are at fault, or `{"fault": "…"}` where the program ended them. The events are for a model to read: a
-program can forge them and gains nothing by it.
+`{"ended": "what went wrong"}` or `{"void": "…"}` where the tests themselves are at fault, for every assertion that is
+reached, and last `{"done": ""}`, with words where the tests ended themselves, or `{"fault": "…"}` where the program
+ended them. The events are for a model to read: a program can forge them and gains nothing by it.
+
+What is whose fault: what is raised in the program, and what else goes wrong with what it returned, is the program's;
+a name that the tests do not define, a module that is not there or a file that cannot be opened is the tests'.
 
 It is run as a program of its own and imports the standard library alone.
 """
 
 import ast
+import importlib
 import io
 import json
 import os
@@ -17,9 +21,13 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 LONGEST = 400  # characters of one value or message
+USUAL = ("math", "re", "itertools", "collections", "functools", "string")  # which tests forget to import
+# What goes wrong with a result that is not what the tests go on with: the wrong type, too short, no method.
+ON_RESULTS = (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, AssertionError)
 MOST, LATE = 100, 5  # assertions told of, for a loop may hold any number; and of later ones, those that fail
 
 Tell = Callable[..., None]
@@ -44,9 +52,9 @@ def main() -> None:
     fault = _raised(lambda: _check(work["tests"], names, telling)(names[work["entry_point"]]))
     if fault is None:
         tell(done="")
-    elif _frame(fault, program):
+    elif _frame(fault, program) or isinstance(fault, ON_RESULTS):
         tell(fault=f"The tests ended with {_said(fault, program)}")
-    else:  # not the program's fault
+    else:
         tell(done=f"The tests ended with {_said(fault, program)}")
 
 
@@ -74,7 +82,15 @@ class Telling:
 
     def raised(self, fault: BaseException) -> None:
         """End an assertion that raised."""
-        self._end(f"raised {_said(fault, self.program)}")
+        if isinstance(fault, NameError | ImportError) and not _frame(fault, self.program):
+            self.void(fault)
+        else:
+            self._end(f"raised {_said(fault, self.program)}")
+
+    def void(self, fault: BaseException) -> None:
+        """End an assertion that says nothing of the program."""
+        if self.told <= MOST:
+            self.tell(void=f"the test itself raised {_said(fault, self.program)}")
 
     def _end(self, fault: str) -> None:
         if self.told <= MOST:
@@ -111,9 +127,17 @@ def _telling(method: str, *arguments: ast.expr) -> ast.Expr:
 def _check(source: str, names: dict[str, Any], telling: Telling) -> Callable[[object], object]:
     """Return the tests' `check` with assertions that tell; what the source calls at its top level is left out."""
     tree = ast.parse(source)
-    tree.body = [part for part in tree.body if not isinstance(part, ast.Expr | ast.If | ast.Assert)]
+    imports = [part for part in tree.body if isinstance(part, ast.Import | ast.ImportFrom)]
+    tree.body = [
+        part
+        for part in tree.body
+        if not isinstance(part, ast.Expr | ast.If | ast.Assert | ast.Import | ast.ImportFrom)
+    ]
     Asserts().visit(tree)
-    space = {**names, "__name__": "tests", "__telling__": telling}
+    space = {**{name: importlib.import_module(name) for name in USUAL}, **names}
+    space |= {"__name__": "tests", "__telling__": telling}
+    for each in imports:  # one that fails is seldom needed: the program's own name from a file of some name
+        _raised(partial(_execute, ast.unparse(each), "tests.py", space))
     exec(compile(ast.fix_missing_locations(tree), "tests.py", "exec"), space)
     check: Callable[[object], object] = space["check"]
     return check

@@ -11,9 +11,9 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]+
 def same_output(printed: str, expected: str) -> bool:
     """Compare line by line, each token by token; the amount of white space, and blank lines at the end, are aside.
 
-    Tokens are the same if their text is, or if both are numbers, one of them with a point or an exponent, of the same
-    decimal value (`1.0` and `1`, `1e5` and `100000`), as LiveCodeBench has it. Two whole numbers are the same if their
-    digits are: `0010` may be a row of a picture. Nothing is evaluated.
+    Tokens are the same if their text is, or if both are numbers of the same decimal value (`1.0` and `1`, `1e5` and
+    `100000`), as LiveCodeBench has it. Of two whole numbers the digits have to be the same: `0010` may be a row of a
+    picture. Nothing is evaluated.
     """
     got, wanted = _lines(printed), _lines(expected)
     return got == wanted or (

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.parsing import answer_of, needs_change, plan_of, program_of
+from tasks.parsing import BadReply, finished_answer_of, needs_change, plan_of, program_of
 from tasks.records import Problem, Suite
 from tasks.session import Session
 from tasks.written_tests import assertions_of, pairs_of
@@ -66,25 +66,34 @@ async def solve(
 
 
 async def _samples(problem: Problem, session: Session, wanted: int) -> Suite:
-    """Return the problem's samples, and as many again as are wanted of the model's own."""
+    """Return the problem's samples, and up to so many of the model's own, where it writes any that can be used."""
     public = problem.samples
     if not wanted:
         return public
-    if problem.entry_point:
-        methods = f"class {problem.entry_point}" in problem.statement
-        parse = partial(assertions_of, entry_point=problem.entry_point, methods=methods)
-        made = await session.ask("samples", parse=parse, wanted=wanted)
-        return public.model_copy(update={"assertions": (*public.assertions, *made[:wanted])})
-    checks = await session.ask("samples", parse=pairs_of, wanted=wanted)
+    try:
+        if problem.entry_point:
+            methods = problem.entry_kind == "class"
+            parse = partial(assertions_of, entry_point=problem.entry_point, methods=methods)
+            made = await session.ask("samples", parse=parse, wanted=wanted)
+            return public.model_copy(update={"assertions": (*public.assertions, *made[:wanted])})
+        checks = await session.ask("samples", parse=pairs_of, wanted=wanted)
+    except BadReply:
+        return public
     return public.model_copy(update={"pairs": (*public.pairs, *checks.pairs[:wanted])})
 
 
 async def _plan(session: Session, plan_try: int, verify: bool) -> str:
-    """Plan; where plans are verified, trace the plan by hand and refine it once where the trace asks for it."""
+    """Plan; where plans are verified, trace the plan by hand and refine it once where the trace asks for it.
+
+    A trace that was cut off asks for nothing, and a refinement that was leaves the plan as it is.
+    """
     plan = await session.ask("planning", parse=plan_of, try_number=plan_try)
     if not verify:
         return plan
-    critique = await session.ask("simulation", parse=answer_of, try_number=plan_try, plan=plan)
+    critique = await session.ask("simulation", parse=finished_answer_of, try_number=plan_try, plan=plan)
     if not needs_change(critique):
         return plan
-    return await session.ask("refinement", parse=answer_of, try_number=plan_try, plan=plan, critique=critique)
+    refined = await session.ask(
+        "refinement", parse=finished_answer_of, try_number=plan_try, plan=plan, critique=critique
+    )
+    return refined or plan

@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from tasks.exemplars import Recalled, confidence_of, recalled_of
-from tasks.parsing import program_of, whole_answer_of
+from tasks.parsing import BadReply, program_of, whole_answer_of
 from tasks.records import Problem
 from tasks.session import Session
 
@@ -83,6 +83,9 @@ async def _plans(session: Session, recalled: Recalled) -> list[str]:
             exemplar=exemplar,
             algorithm=recalled.algorithm,
         )
-        confidence = await session.ask("confidence", parse=confidence_of, try_number=number, plan=plan)
+        try:
+            confidence = await session.ask("confidence", parse=confidence_of, try_number=number, plan=plan)
+        except BadReply:  # it says only when the plan's turn is
+            confidence = 0.0
         plans.append(_Plan(plan, confidence))
     return [plan.text for plan in sorted(plans, key=lambda plan: -plan.confidence)]

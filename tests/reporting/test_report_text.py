@@ -107,3 +107,19 @@ def test_flows_without_tests_say_nothing_of_them(tmp_path: Path) -> None:
     assert not {"pass@1", "Accuracy"} & said.keys()
     assert attempts == ["PASS   P/1  judged, 1 calls, 110 tokens"]
     assert summary.test_accuracy is None
+
+
+def test_averages_are_of_the_attempts_that_ended(tmp_path: Path) -> None:
+    """A model that is spent leaves calls of attempts that come to their end in a later execution."""
+    with Execution(tmp_path) as rows:
+        rows.run()
+        two_attempts(rows)
+        for second in (20, 21, 22):
+            rows.call("P/3", "planning", second)
+    summary, said, _ = texts(tmp_path)
+    assert (summary.api_calls, summary.prompt_tokens, summary.tokens_per_problem) == (5, 500, 110.0)
+    assert said["Tokens"] == "550 (500 prompt, 50 completion), 110.0 a problem"
+    lines = [line.split(":") for line in (tmp_path / "Run-1" / "Summary.txt").read_text().splitlines() if ":" in line]
+    numbers = {name: value.strip() for name, value, *_ in lines}
+    assert (numbers["Total Api Calls"], numbers["Of Attempts Not Ended"]) == ("5", "3")
+    assert (numbers["Average Api Calls"], numbers["Average Prompt Tokens"]) == ("1.0", "100.0")

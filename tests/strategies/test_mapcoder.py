@@ -167,7 +167,6 @@ async def test_an_exemplar_without_a_plan_is_shown_with_its_program(tmp_path: Pa
     [
         ("retrieval", "I cannot.", recalled(1)),
         ("planning", "<think>hm</think>", "Plan A"),
-        ("confidence", "<confidence>high</confidence>", "<confidence>70</confidence>"),
         ("coding", "I cannot.", RIGHT),
     ],
 )
@@ -184,6 +183,17 @@ async def test_a_bad_reply_is_asked_again_and_the_third_is_the_end(tmp_path: Pat
         assert ended.stages == asked[: None if name == "mended" else asked.index(stage) + 3]
 
 
+async def test_a_plan_whose_confidence_is_not_to_be_read_comes_last(tmp_path: Path):
+    recall, plans = said("retrieval", recalled(2)), said("planning", "Plan A", "Plan B")
+    bad = "<confidence>very high</confidence>"
+    ended = await attempted(
+        tmp_path, "mapcoder", *recall, *plans, *said("confidence", bad, bad, bad, "5"), *said("coding", RIGHT)
+    )
+    assert ended.attempt.solved
+    assert ended.stages == ["retrieval", "planning", *["confidence"] * 3, "planning", "confidence", "coding"]
+    assert "Plan B" in prompts_of(ended, "coding")[0]
+
+
 async def test_a_whole_program(tmp_path: Path):
     counts = "```python\nprint(len(input().split()))\n```"
     adds = "```python\nprint(sum(map(int, input().split())))\n```"
@@ -193,7 +203,7 @@ async def test_a_whole_program(tmp_path: Path):
     assert [row.samples_passed for row in rounds_of(tmp_path)] == [0, 1]
     for prompt in (*prompts_of(ended, "coding"), *prompts_of(ended, "debugging")):
         assert "standard input" in prompt
-        assert "function" not in prompt
+        assert "the function" not in prompt
 
 
 async def test_without_samples_the_first_program_is_the_answer(tmp_path: Path):
