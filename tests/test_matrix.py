@@ -1,5 +1,6 @@
 """Strategies' parameters, several configurations in one command, and samples until a problem is solved."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,41 @@ def test_the_output_folder_has_a_second_name(flow: Run, tmp_path: Path, dataset:
     ended = flow(*command, "--output_dir", tmp_path / "elsewhere", "--sequential")
     assert ended.returncode == 0, ended.stderr
     assert len(list(tmp_path.glob("elsewhere/doubles/direct/*/*/Run-1/REPORT.txt"))) == 1
+
+
+def test_sequential_begins_no_attempt_before_the_last_has_ended(
+    flow: Run, tmp_path: Path, dataset: Path, replies: Path
+):
+    ended = flow(
+        *solve(
+            "--strategy",
+            "direct",
+            "--sequential",
+            dataset=dataset,
+            model=f"recorded:{replies}",
+            output=tmp_path / "o",
+        )
+    )
+    assert ended.returncode == 0, ended.stderr
+    with duckdb.connect(str(tmp_path / "o" / "consort.duckdb"), read_only=True) as store:
+        times = store.execute("SELECT started_at, finished_at FROM attempts ORDER BY started_at").fetchall()
+    assert len(times) == 3
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(times))
+
+
+def test_models_of_one_name_are_told_apart(flow: Run, tmp_path: Path, dataset: Path):
+    for name, content in (("a", RIGHT), ("b", WRONG)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "small.jsonl").write_text(json.dumps({"content": content}))
+    models = [f"recorded:{tmp_path / name / 'small.jsonl'}" for name in "ab"]
+    ended = flow(
+        *solve("--strategy", "direct", dataset=dataset, model=",".join(models), output=tmp_path / "results"),
+        COLUMNS="400",
+    )
+    assert ended.returncode == 0, ended.stderr
+    table = ended.stdout[ended.stdout.index("Comparison") :].splitlines()
+    for model, solved in zip(models, ("3 of 3", "0 of 3"), strict=True):
+        assert any(model in line and solved in line for line in table)
 
 
 @pytest.mark.parametrize(

@@ -431,3 +431,17 @@ def test_one_problem_alone_has_a_task_run_a_stage(flow: Run, tmp_path: Path, env
     assert names[:4] == ["planning 1", "simulation 1", "coding 1", "tests 1"]
     assert names[-1] == "hidden tests 1"
     assert {"debugging 1", "debugging 2", "debugging 3", "tests 4"} <= set(names)
+
+
+def test_help_waits_for_no_client_of_models() -> None:
+    """It takes a second to import, and what answers without a model does not need it."""
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", CHECKOUT / "flows" / "solve.py", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines() if "|" in line}
+    assert "tasks.solving" in imported
+    assert not imported & {"openai", "pandas", "duckdb"}
+    assert "--strategy" in ended.stdout

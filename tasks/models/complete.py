@@ -10,9 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import httpx2
-import openai
 import tenacity
-from openai.types.chat import ChatCompletionChunk
 
 from blocks.endpoint import ModelEndpoint
 from blocks.errors import (
@@ -83,6 +81,8 @@ class OpenEndpoint:
 
     async def models(self) -> list[str]:
         """Ask `GET /models`; raises Transient where nobody answers. Any HTTP answer is an answer."""
+        import openai  # takes a second, which a usage error need not
+
         try:
             async with self.client.models.with_streaming_response.list(timeout=10.0) as response:
                 listed = json.loads(await response.read())
@@ -240,6 +240,9 @@ async def _ask(endpoint: OpenEndpoint, request: Request, way: Way, on_text: OnTe
     `post` sends the body as it is; `chat.completions.create` would first walk it by its type annotations, which costs
     a millisecond a call.
     """
+    import openai
+    from openai.types.chat import ChatCompletionChunk
+
     reading = Reading(on_text)
     try:
         answer = await endpoint.client.post(

@@ -42,6 +42,7 @@ def call(number, *arguments):
         raise SystemExit(f"not refused: system call {number}")
 """
 SHORT: dict[str, Any] = {"cpu_seconds": 0.1, "wall_seconds": 0.4}
+LONG: dict[str, Any] = {"cpu_seconds": 5.0, "wall_seconds": 15.0}
 SMALL: dict[str, Any] = {"memory_mb": 96}
 
 
@@ -954,7 +955,6 @@ def f(x):
     return x
 """,
     "too long a list": "def f(x): return [None] * 5_000_000\n",
-    "too many lists": "def f(x): return [[] for _ in range(3_000_000)]\n",
     "a number too long to be printed": "def f(x): return 10 ** 1_000_000\n",
     "a text that is no Unicode": "def f(x): return '\\ud800' * 10_000\n",
     "an object whose deletion fails": "class Bad:\n    def __del__(self): raise ValueError\ndef f(x): return Bad()\n",
@@ -967,6 +967,10 @@ class Bad(metaclass=Meta):
 def f(x): return Bad()
 """,
     "1 less": "def f(x): return x if x == 1 else sorted(x)\n",
+}
+# What takes long to make, on a slow machine.
+LARGE_RESULTS = {
+    "too many lists": "def f(x): return [[] for _ in range(3_000_000)]\n",
 }
 BROKEN_FUNCTIONS = {
     "ends in the middle of a test": "import os\ndef f(x): os._exit(0)\n",
@@ -1047,6 +1051,7 @@ COSTLY_TO_JUDGE = {
 }
 FUNCTIONS: dict[str, Hostile] = {
     **_of("wrong_answer", WRONG_FUNCTIONS),
+    **_of("wrong_answer", LARGE_RESULTS, **LONG),
     **_of("runtime_error", BROKEN_FUNCTIONS),
     **_of("time_limit", LATE_FUNCTIONS, **SHORT),
 }

@@ -129,9 +129,10 @@ async def test_what_is_written_to_every_other_descriptor_changes_no_output(name:
 
 
 async def judged_of_one(source: str, assertion: str, limits: Limits) -> str:
-    """The outcome of one assertion, with time for the judge, which takes a second more than the program may."""
+    """The outcome of one assertion, with time for the program, and for the judge, which takes a second more."""
     problem = FUNCTION.model_copy(update={"hidden": Suite(assertions=(assertion,))})
-    return (await grade(problem, source, limits.model_copy(update={"wall_seconds": 30.0}))).outcome
+    roomy = limits.model_copy(update={"cpu_seconds": 3.0, "wall_seconds": 60.0})
+    return (await grade(problem, source, roomy)).outcome
 
 
 async def test_what_is_costly_to_compare_is_wrong(limits: Limits) -> None:
