@@ -4,6 +4,8 @@ import gc
 import gzip
 import hashlib
 import json
+import os
+import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -21,6 +23,8 @@ from tasks.datasets.reading.problems import Problems
 from tasks.records import Problem
 from tasks.solving import Options, chosen
 from tests.datasets.given import ROW, outcome, told, written
+from tests.datasets.hub import hub_at
+from tests.processes import CHECKOUT
 
 SECOND = {**ROW, "task_id": "second"}
 ROWS = [ROW, SECOND, {**ROW, "task_id": "third"}]
@@ -248,6 +252,40 @@ def test_a_program_that_makes_a_dataset_is_never_run(hub: Path):
         load(f"hub:{hub / 'name.py'}")
     assert "a program of its own makes its rows, which is never run; download its files" in told(str(caught.value))
     assert not made.exists()
+
+
+def test_the_hub_itself_over_http(tmp_path: Path):
+    """The library asks a hub on loopback, in a process of its own, as it asks the real one; no program is run."""
+    root = tmp_path / "hub"
+    parquet(root / "owner" / "plain" / "main" / "data" / "test-00000-of-00001.parquet", ROWS[:2])
+    for config, rows in (("all", ROWS[2:]), ("few", ROWS[:1])):
+        parquet(root / "owner" / "made" / "refs~convert~parquet" / config / "test" / "0000.parquet", rows)
+    program = root / "owner" / "made" / "main" / "made.py"
+    program.parent.mkdir()
+    program.write_text("raise SystemExit('run')")
+    asked = "import sys\nfrom tasks.datasets.load import load\n"
+    asked += "for name in sys.argv[1:]: print(*load(name).problems.ids)"
+    home = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    with hub_at(root) as url:
+        ended = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                asked,
+                "hub:owner/plain",
+                "hub:owner/plain@test",
+                "hub:owner/made:all@test",
+                "hub:owner/made:few",
+            ],
+            cwd=CHECKOUT,
+            env={**os.environ, **home, "HF_ENDPOINT": url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended.stdout.split("\n") == ["HumanEval/0 second", "HumanEval/0 second", "third", "HumanEval/0", ""], (
+        ended.stderr
+    )
 
 
 def test_the_parts_of_a_reference(tmp_path: Path):

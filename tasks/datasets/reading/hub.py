@@ -2,7 +2,8 @@
 
     hub:OWNER/NAME[:CONFIG][@SPLIT]
 
-Covered: what the hub holds as data. Not covered: datasets that a program of their own makes; it is never run.
+Covered: what the hub holds as data. Where a program of its own makes a dataset, that is never run: the hub's own copy
+in parquet, which it keeps of most of them, is read in its place.
 """
 
 import contextlib
@@ -19,6 +20,8 @@ from typing import Any, NamedTuple
 from tasks.datasets.reading.rows import DatasetError, Found, Source
 
 PREFIX = "hub:"
+CONVERTED = "refs/convert/parquet"  # the revision with the hub's copy, a folder a configuration
+SCRIPTS = "scripts are no longer supported"
 USUAL = "test"  # the split, where none is named and the dataset has it
 HOW = f"give {PREFIX}OWNER/NAME[:CONFIG][@SPLIT]"
 
@@ -80,16 +83,31 @@ def _library(said: str) -> ModuleType:
 
 def _table(library: ModuleType, reference: Reference) -> Any:
     """Return a table of rows by number, which the library keeps on the disk."""
+    try:
+        return _loaded(library, reference)
+    except Exception as problem:
+        if Path(reference.path).exists():
+            raise
+        # Its configurations are folders there, and no longer configurations. Whether a program is what is wrong the
+        # library does not say once it has rows of this dataset in its cache: it then offers those.
+        given = {"data_dir": reference.config, "revision": CONVERTED}
+        try:
+            return _loaded(library, reference._replace(config=None), **given)
+        except Exception:  # noqa: BLE001 - there is no such copy, or the hub cannot be reached
+            raise problem from None
+
+
+def _loaded(library: ModuleType, reference: Reference, **given: Any) -> Any:
     path, config, split = reference
     if split is None:
-        splits = library.get_dataset_split_names(path, config)
+        splits = library.get_dataset_split_names(path, config, **given)
         split = USUAL if USUAL in splits or len(splits) != 1 else splits[0]
-    return library.load_dataset(path, config, split=split)
+    return library.load_dataset(path, config, split=split, **given)
 
 
 def _told(problem: Exception) -> str:
     """Return the library's complaint as one line, with a remedy."""
     said = " ".join(str(problem).split()) or type(problem).__name__
-    if "scripts are no longer supported" in said:
-        return "a program of its own makes its rows, which is never run; download its files, and give their folder"
+    if SCRIPTS in said:
+        return "a program of its own makes its rows, which is never run; download its files, and give one of them"
     return f"{said[:300]}; {HOW}, or download its files and give their folder"
