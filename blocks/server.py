@@ -54,6 +54,7 @@ def prefect_server() -> Iterator[str | None]:
         PREFECT_LOGGING_EXTRA_LOGGERS,
         PREFECT_LOGGING_LEVEL,
         PREFECT_SERVER_ANALYTICS_ENABLED,
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
         get_current_settings,
         temporary_settings,
     )
@@ -68,6 +69,8 @@ def prefect_server() -> Iterator[str | None]:
     if "PREFECT_SERVER_ANALYTICS_ENABLED" not in os.environ:
         os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"  # the temporary server is a process of its own
         settings[PREFECT_SERVER_ANALYTICS_ENABLED] = False
+    if "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS" not in os.environ:
+        settings[PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS] = int(STARTING)  # a busy machine takes its time
     said = get_current_settings().api.url
     if said and not _reachable(said):
         raise UsageError(f"no Prefect server answers at {said} (PREFECT_API_URL); start it, or unset the variable")
@@ -77,6 +80,11 @@ def prefect_server() -> Iterator[str | None]:
     with temporary_settings(settings):
         setup_logging()  # it was set up by what Prefect found in the working directory
         yield url
+
+
+def is_of_temporary_server(problem: RuntimeError) -> bool:
+    """Tell whether Prefect raised this because its temporary server did not answer in time."""
+    return "ephemeral Prefect API server" in str(problem)
 
 
 def running_server() -> str | None:

@@ -18,7 +18,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import State
 
 from blocks.errors import UsageError
-from blocks.server import load_environment, prefect_server
+from blocks.server import is_of_temporary_server, load_environment, prefect_server
 
 OTHER_NAMES = {"--output-dir": "--output"}
 
@@ -58,6 +58,10 @@ def main(*commands: Command, arguments: list[str] | None = None) -> int:
         return asyncio.run(_run(command, bound.arguments))
     except UsageError as problem:
         return _usage(str(problem))
+    except RuntimeError as problem:
+        if not is_of_temporary_server(problem):
+            raise
+        return _usage("Prefect's temporary server did not answer in time; `make up` starts one that stays")
     except KeyboardInterrupt:
         print(f"\ninterrupted; resume with: python {shlex.join(sys.argv)}", file=sys.stderr)
         return 130

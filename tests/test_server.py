@@ -72,3 +72,21 @@ def prefect(pid: int) -> bool:
         return b"prefect" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
+
+
+def test_a_temporary_server_that_does_not_answer_in_time_is_one_line(copy: Path, tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PREFECT_"))}
+    home = {"PREFECT_HOME": str(tmp_path / "prefect"), "PYTHONPATH": str(copy)}
+    command = solving(tmp_path / "results")
+    command[0] = copy / "flows" / "solve.py"
+    ended = subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=copy,
+        env={**kept, **home, "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == "Prefect's temporary server did not answer in time; `make up` starts one that stays\n"
+    assert not (tmp_path / "results").exists()

@@ -21,7 +21,7 @@ import tasks.datasets
 from tasks.datasets.fields import Missing, Note, Refused, Row, Unusable
 from tasks.datasets.reading import rows
 from tasks.datasets.reading.files import IDS, rows_of_file, stem_of
-from tasks.datasets.reading.folders import beside_tests, folder_of
+from tasks.datasets.reading.folders import TESTS, beside_tests, folder_of
 from tasks.datasets.reading.hub import PREFIX, source_of_hub
 from tasks.datasets.reading.problems import Listed, Problems, listed, made_again
 from tasks.datasets.reading.rows import Found, Source, digest_of
@@ -68,8 +68,9 @@ def load(reference: str) -> Dataset:
     if reference.startswith(PREFIX):
         return _loaded(reference, ())
     path = find(reference)
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return _loaded(str(path), tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+    files = sorted(path.rglob("*")) if path.is_dir() else [path, path.with_name(TESTS)]
+    there = ((file, file.stat()) for file in files if file.exists())
+    return _loaded(str(path), tuple((file, found.st_size, found.st_mtime_ns) for file, found in there))
 
 
 @functools.lru_cache(maxsize=1)
