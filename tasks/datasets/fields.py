@@ -53,7 +53,7 @@ class Missing(ValueError):
     """A row without a field that every row of its dataset has."""
 
 
-class Refused(Exception):
+class Refused(ValueError):
     """A row that must not be read at all; nothing of its dataset is."""
 
 
