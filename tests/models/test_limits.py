@@ -22,7 +22,10 @@ from tests.processes import CHECKOUT
 
 
 class Narrow:
-    """A server that answers 429 above so many in flight."""
+    """A server that answers 429 above so many in flight, where a call is in flight until its reply has been read.
+
+    A server that counted until it had answered would bear more of a client that is slow to read.
+    """
 
     def __init__(self, server: Server, most: int, headers: dict[str, str] | None = None) -> None:
         self.most, self.headers = most, headers
@@ -36,8 +39,11 @@ class Narrow:
         self.in_flight += 1
         self.taken += 1
         await asyncio.sleep(0.05)  # the work
-        self.in_flight -= 1
         return whole()
+
+    def read(self) -> None:
+        """Note that a reply has been read."""
+        self.in_flight -= 1
 
 
 @pytest.mark.parametrize("headers", [None, {"Retry-After": "1"}])
@@ -50,6 +56,7 @@ async def test_many_workers_settle_at_what_a_server_bears(headers: dict[str, str
         async def work() -> None:
             for _ in left:
                 await complete(pool, REQUEST)
+                narrow.read()
                 seen.append(int(limit.limit))
 
         await asyncio.gather(*(work() for _ in range(64)))
