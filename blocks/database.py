@@ -5,7 +5,9 @@ the ingest that a long run has done for it from time to time.
 """
 
 import contextlib
+import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -38,11 +40,18 @@ TABLES: tuple[type[Row], ...] = (
 TEXTS = ("messages", "reply", "reasoning", "program", "report", "detail", "input", "output")
 BATCH_BYTES = 17 * 1024 * 1024  # of spool files that one transaction merges: four segments
 LITTLE_MEMORY, MEMORY = "96MB", "1GB"  # the first is enough for rows of any but uncommon length
+NO_STORE = (  # what DuckDB says of such files
+    "not a valid DuckDB database", "Corrupt database", "Could not read enough bytes", "Serialization Error",
+)  # fmt: skip
 MORE_TEXTS = {ProgramRow.table: ("plan", "tests")}
 
 
 class StoreLocked(Exception):
     """Another process holds the DuckDB file open; what waits in the spools is safe."""
+
+
+class StoreBroken(Exception):
+    """The DuckDB file cannot be opened at all; the spools hold what it held."""
 
 
 class Ingested(NamedTuple):
@@ -63,7 +72,8 @@ def ingest(output: Path) -> Ingested:
     """Merge the spools below `output` into its DuckDB file; twice changes nothing.
 
     A transaction takes some megabytes of spool files and notes which, so that memory does not grow with the run and
-    whoever is killed in between has lost nothing. Raises StoreLocked where another process has the file open.
+    whoever is killed in between has lost nothing. Raises StoreLocked where another process has the file open, and
+    StoreBroken.
     """
     with connect(output) as store:
         store.execute(f"SET threads = 1; SET memory_limit = '{LITTLE_MEMORY}'")
@@ -72,16 +82,36 @@ def ingest(output: Path) -> Ingested:
 
 
 def connect(output: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open the DuckDB file, with its schema brought up to date unless `read_only`."""
+    """Open the DuckDB file, its schema brought up to date unless `read_only`; raises StoreLocked, StoreBroken."""
+    file = store_file(output)
+    if not read_only and not file.exists():
+        with contextlib.suppress(OSError):  # another process was faster; or DuckDB is to say what is wrong here
+            _make(file)
     try:
-        store = duckdb.connect(str(store_file(output)), read_only=read_only, config={"memory_limit": MEMORY})
-    except duckdb.IOException as problem:
+        store = duckdb.connect(str(file), read_only=read_only, config={"memory_limit": MEMORY})
+    except (duckdb.IOException, duckdb.SerializationException) as problem:
         if "could not set lock" in str(problem).lower():
-            raise StoreLocked(f"{store_file(output)} is held open by another process") from None
-        raise
+            raise StoreLocked(f"{file} is held open by another process") from None
+        if not any(words in str(problem) for words in NO_STORE):
+            raise
+        raise StoreBroken(
+            f"{file}: not a store that can be read ({str(problem).splitlines()[0]}); move it away, and the next "
+            "ingest makes it again from the spools"
+        ) from None
     if not read_only:
         migrate(store)
     return store
+
+
+def _make(file: Path) -> None:
+    """Make an empty store all at once: DuckDB writes a new file in parts, of which a kill would leave some."""
+    hidden = spool_folder(file.parent).parent
+    hidden.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="store-", dir=hidden) as folder:
+        made = Path(folder, file.name)
+        with duckdb.connect(str(made), config={"memory_limit": MEMORY}) as store:
+            migrate(store)
+        os.link(made, file)
 
 
 def load_run(output: Path, run_id: str, *, tables: Iterable[type[Row]] = TABLES) -> duckdb.DuckDBPyConnection:
@@ -235,5 +265,5 @@ def _is_text(row: type[Row], name: str) -> bool:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(StoreLocked):
+    with contextlib.suppress(StoreLocked, StoreBroken):
         ingest(Path(sys.argv[1]))

@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.database import Ingested, StoreLocked, ingest
+from blocks.database import Ingested, StoreBroken, StoreLocked, ingest
 from blocks.spool import spool_folder, store_file
 
 
@@ -22,7 +22,7 @@ class ResultsStore(Block):
     folder: str = Field(default="results", description="Output folder; relative to the working directory.")
 
     def ingest(self) -> Ingested:
-        """Merge what the spools hold into the DuckDB file; raises StoreLocked."""
+        """Merge what the spools hold into the DuckDB file; raises StoreLocked, StoreBroken."""
         return ingest(Path(self.folder))
 
 
@@ -48,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
             done = ingest(output)
         except StoreLocked as problem:
             print(f"{problem}; close it and try again (nothing is lost)", file=sys.stderr)
+            return 1
+        except StoreBroken as problem:
+            print(problem, file=sys.stderr)
             return 1
         print(f"{store_file(output)}: {done.rows} rows from {done.files} spool files")
         return 0

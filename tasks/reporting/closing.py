@@ -91,14 +91,14 @@ def main(output: Path, folder: Path, run_id: str) -> Closed:
     """Do it, in this process."""
     import duckdb
 
-    from blocks.database import StoreLocked, ingest
+    from blocks.database import StoreBroken, StoreLocked, ingest
     from tasks.reporting.run_folder import write_run_folder
 
     summary = write_run_folder(output, folder, run_id, _ask)
     try:
         ingest(output)
-    except StoreLocked as locked:
-        return Closed(summary=summary, waiting=str(locked))
+    except (StoreLocked, StoreBroken) as problem:
+        return Closed(summary=summary, waiting=str(problem))
     except duckdb.Error as problem:
         return Closed(summary=summary, waiting=f"the store cannot be used ({str(problem).splitlines()[0]})")
     return Closed(summary=summary, waiting=None)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from blocks.database import StoreLocked, connect, ingest
+from blocks.database import StoreBroken, StoreLocked, connect, ingest
 from blocks.errors import UsageError
 from blocks.migrations import MIGRATIONS
 from blocks.spool import spool_folder, store_file
@@ -33,6 +33,8 @@ def open_store(output: Path) -> Store:
         ingest(output)
     except StoreLocked as locked:
         notice = f"{locked}: rows that wait in the spools are not in this report"
+    except StoreBroken as broken:
+        raise UsageError(str(broken)) from None
     except (duckdb.IOException, duckdb.ConnectionException) as problem:  # the latter: this process reads it already
         notice = f"{file} cannot be written ({_first_line(problem)}): rows in the spools are not in this report"
     try:

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from blocks.database import TABLES, StoreLocked, connect, ingest, load_run
+from blocks.database import TABLES, StoreBroken, StoreLocked, connect, ingest, load_run
 from blocks.migrations import MIGRATIONS
 from blocks.records import (
     AnswerRow,
@@ -614,17 +614,33 @@ for number in range(10**9):
     assert ingest(tmp_path).rows == 1
 
 
-def test_an_ingest_that_is_killed_is_done_again(tmp_path: Path):
-    """The transaction is the whole ingest: a killed one leaves the file as it was, or complete."""
+@pytest.mark.parametrize("milliseconds", [0, 5, 10, 20, 30, 40, 60, 80, 120])
+def test_an_ingest_that_is_killed_is_done_again(tmp_path: Path, milliseconds: int):
+    """A killed ingest leaves no file, the file as it was, or complete."""
     for number in range(20):
         spooled(tmp_path, *(call(f"{number} {k}") for k in range(50)), execution_id=f"e{number}")
-    process = child("print('begin', flush=True)\ningest(output)\nprint('end', flush=True)", tmp_path)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begin\n"
-    os.kill(process.pid, signal.SIGKILL)
+    code = f"signal.setitimer(signal.ITIMER_REAL, {milliseconds / 1000} or 1e-6)\ningest(output)"
+    process = child(f"import signal\n{code}", tmp_path)
     process.communicate()
+    assert process.returncode in (0, -signal.SIGALRM)
     ingest(tmp_path)
     assert asked(tmp_path, "SELECT count(*) FROM calls") == [(1000,)]
+
+
+def test_a_file_that_is_no_store_is_named_and_makes_way(tmp_path: Path):
+    spooled(tmp_path, *ONE_OF_EACH)
+    ingest(tmp_path)
+    file = store_file(tmp_path)
+    whole = file.read_bytes()
+    for content in (b"x" * 4096, b"\0" * 12288, whole[:4096], whole[:8192], whole[:10000]):
+        file.write_bytes(content)
+        with pytest.raises(StoreBroken, match=r"consort\.duckdb: not a store that can be read .*; move it away"):
+            ingest(tmp_path)
+        by_hand = command("ingest", "--output", tmp_path)
+        assert (by_hand.returncode, by_hand.stdout) == (1, "")
+        assert len(by_hand.stderr.splitlines()) == 1
+    file.unlink()
+    assert ingest(tmp_path).rows == len(TABLES)
 
 
 # The spool
