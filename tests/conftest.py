@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.processes import CHECKOUT, prefect_server
+from tests.warm import Command, Warm, warm
 
 SAMPLES = CHECKOUT / "data" / "problems.jsonl"
 SMALL = CHECKOUT / "data" / "recorded" / "codesim" / "small.jsonl"
 LARGE = CHECKOUT / "data" / "recorded" / "codesim" / "large.jsonl"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., Command]
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +42,25 @@ def environment(prefect_home: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def flow(environment: dict[str, str]) -> Run:
-    """Run a flow's file as a command; keyword arguments are more of its environment."""
+def forking(environment: dict[str, str]) -> Iterator[Warm]:
+    """The process from which commands are forked."""
+    with warm(environment, CHECKOUT) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def flow(environment: dict[str, str], forking: Warm) -> Run:
+    """Run a flow's file as a command; keyword arguments are more of its environment.
+
+    What Python and Prefect read when they start, a process has to have from the beginning; others are forked.
+    """
 
     def run(*arguments: object, cwd: Path = CHECKOUT, **more: str) -> subprocess.CompletedProcess[str]:
+        given = [str(argument) for argument in arguments]
+        if not any(name.startswith(("PYTHON", "PREFECT_")) for name in more):
+            return forking.run(given, cwd, more)
         return subprocess.run(
-            [sys.executable, *map(str, arguments)],
+            [sys.executable, *given],
             cwd=cwd,
             env={**environment, **more},
             capture_output=True,
@@ -55,6 +70,16 @@ def flow(environment: dict[str, str]) -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def started(forking: Warm) -> Start:
+    """Start a flow's file as a command, to be waited for, interrupted or killed."""
+
+    def start(*arguments: object, **more: str) -> Command:
+        return forking.start([str(argument) for argument in arguments], CHECKOUT, more)
+
+    return start
 
 
 def solving(

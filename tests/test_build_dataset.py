@@ -2,8 +2,6 @@
 
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pytest
 from tasks.planner_data.leaks import leaks
 from tasks.plans.parse import plan_of
 from tasks.plans.questions import read_questions
-from tests.conftest import Run
+from tests.conftest import Run, Start
 from tests.planner_data.llama_factory import Seen, described
 from tests.plans.recordings import SHAPES, Recorded, plan, record, recorded, reply
 from tests.processes import CHECKOUT, recorded_server, stats
@@ -291,18 +289,14 @@ def test_the_same_seed_gives_the_same_files_whatever_the_workers(flow: Run, tmp_
 
 
 def test_killed_twice_the_data_is_as_if_it_had_not_been(
-    flow: Run, real: tuple[Path, Path], built: Path, tmp_path: Path, environment: dict[str, str]
+    flow: Run, real: tuple[Path, Path], built: Path, tmp_path: Path, started: Start
 ) -> None:
     file, planner = real
     command = [FLOW, "--dataset", file, "--planner", f"recorded:{planner}", "--output", tmp_path]
     moments = random.Random(11)
     for _ in range(2):
-        process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            env=environment, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
         spool = tmp_path / ".consort" / "spool"
-        kill_when(process, spool, size_of(spool) + moments.randrange(100_000, 400_000))
+        kill_when(started(*command), spool, size_of(spool) + moments.randrange(100_000, 400_000))
     for more in ([], ["--format", "sharegpt", "--save-thinking"]):
         assert flow(*command, *more).returncode == 0
     assert data_of(run_of(tmp_path, "mmlu_stem_300")) == data_of(built)

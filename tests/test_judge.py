@@ -2,15 +2,13 @@
 
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.judging.dimensions import DIMENSIONS, USE
-from tests.conftest import Run
+from tests.conftest import Run, Start
 from tests.judging.runs import FIRST_STEP, PLAN, STEP, scores
 from tests.plans.recordings import SHAPES, Recorded, record, recorded, reply
 from tests.processes import CHECKOUT, recorded_server, stats
@@ -166,19 +164,12 @@ def test_the_same_command_pays_for_nothing_twice_and_more_questions_add(flow: Ru
 
 
 def test_killed_and_run_again_it_ends_as_if_it_had_not_been(
-    flow: Run, six: Six, answered: Path, environment: dict[str, str]
+    flow: Run, six: Six, answered: Path, started: Start
 ) -> None:
     with recorded_server(six.judge, "--latency", "0.1") as url:
         command = six.judging(answered, "--questions", "1", judge=f"{url}#judge")
-        process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            env=environment,
-            cwd=CHECKOUT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
         spool = answered / ".consort" / "spool"
-        kill_when(process, spool, size_of(spool) + random.Random(3).randrange(20_000, 60_000))
+        kill_when(started(*command), spool, size_of(spool) + random.Random(3).randrange(20_000, 60_000))
         ended = flow(*command)
         served = stats(url)["total_replies"]
     assert ended.returncode == 0, ended.stderr

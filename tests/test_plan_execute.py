@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, Start
 from tests.plans.recordings import Recorded, plan, record, recorded, reply
 from tests.processes import CHECKOUT, get, heed_interrupts, post, recorded_server, stats, until
 from tests.test_rotation_flow import register
@@ -149,7 +149,7 @@ def test_two_questions_are_two_runs(flow: Run, tmp_path: Path, query: Recorded) 
 
 
 def test_killed_twice_the_real_questions_end_as_if_they_had_not(
-    flow: Run, real: tuple[Path, Recorded], tmp_path: Path, environment: dict[str, str]
+    flow: Run, real: tuple[Path, Recorded], tmp_path: Path, started: Start
 ) -> None:
     file, replies = real
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -159,15 +159,8 @@ def test_killed_twice_the_real_questions_end_as_if_they_had_not(
     command = [FLOW, "--dataset", file, *replies.flags(), "--output", cut]
     moments = random.Random(7)
     for _ in range(2):
-        process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            env=environment,
-            cwd=CHECKOUT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
         spool = cut / ".consort" / "spool"
-        kill_when(process, spool, size_of(spool) + moments.randrange(200_000, 700_000))
+        kill_when(started(*command), spool, size_of(spool) + moments.randrange(200_000, 700_000))
     ended = flow(*command)
     assert ended.returncode == 0, ended.stderr
     assert [_untimed(each) for each in results_of(cut / run)] == [_untimed(each) for each in results_of(whole / run)]

@@ -1,12 +1,10 @@
 """What an execution finds of those before it, where a program, an id or a neighbour makes it hard."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import Run, solving
+from tests.conftest import Run, Start, solving
 from tests.processes import CHECKOUT, recorded_server, stats
 from tests.test_solve import summary_of
 
@@ -74,16 +72,13 @@ def test_a_limit_first_and_all_later_is_one_whole_run(flow: Run, tmp_path: Path)
     assert all(statements)
 
 
-def test_two_first_starts_at_once_make_one_run(flow: Run, tmp_path: Path, environment: dict[str, str]) -> None:
+def test_two_first_starts_at_once_make_one_run(flow: Run, tmp_path: Path, started: Start) -> None:
     file = write(tmp_path / "replies.jsonl", replies(RIGHT))
     dataset = write(tmp_path / "rolls.jsonl", [{"task_id": f"R/{number}", **ROW} for number in range(3)])
     with recorded_server(file, "--latency", "1") as url:
         command = solving(tmp_path / "out", dataset=dataset, model1=f"{url}#recorded", large=False)
-        started = [
-            subprocess.Popen([sys.executable, *map(str, command)], env=environment, stdout=subprocess.DEVNULL)
-            for _ in range(2)
-        ]
-        codes = sorted(process.wait(timeout=120) for process in started)
+        with started(*command) as one, started(*command) as other:
+            codes = sorted(each.wait() for each in (one, other))
     assert codes == [0, 2]
     assert len(list((tmp_path / "out").glob("rolls/codesim/*/*/Run-*"))) == 1
 

@@ -13,8 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.conftest import LARGE, SAMPLES, SMALL, Run, solving
+from tests.conftest import LARGE, SAMPLES, SMALL, Run, Start, solving
 from tests.processes import CHECKOUT, heed_interrupts, post, recorded_server, stats, until
+from tests.warm import Command
 
 RUN = Path("problems/codesim/small+large/Python3-0.0-0.95-1/Run-1")
 HUMANEVAL = "humaneval_codesim_gpt-oss-120b"
@@ -141,23 +142,16 @@ def test_cont_no_makes_the_next_run_and_pays_anew(flow: Run, tmp_path: Path) -> 
 
 
 def test_killed_at_random_moments_ends_in_the_same_rows(
-    flow: Run, solved: Path, tmp_path: Path, environment: dict[str, str]
+    flow: Run, solved: Path, tmp_path: Path, started: Start
 ) -> None:
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     moments = random.Random(seed)
     spool = tmp_path / ".consort" / "spool"
     for _ in range(20):
-        process = subprocess.Popen(
-            [sys.executable, *map(str, solving(tmp_path, "--workers", "4"))],
-            env=environment,
-            cwd=CHECKOUT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
         # A moment is a number of bytes more in the spool: the kills spread over the work, however fast it goes.
         more = size_of(spool) + moments.choice([1, 300, 2_000, 8_000, 30_000, 60_000])
-        kill_when(process, spool, more)
+        kill_when(started(*solving(tmp_path, "--workers", "4")), spool, more)
     ended = flow(*solving(tmp_path))
     assert ended.returncode == 0, ended.stderr
     assert rows(tmp_path) == rows(solved)
@@ -168,29 +162,22 @@ def test_killed_at_random_moments_ends_in_the_same_rows(
     assert different <= CHANGING | {"run_id", "generation_seconds", "evaluation_seconds", "started_at"}
 
 
-def kill_when(process: subprocess.Popen[bytes], spool: Path, size: int) -> None:
-    """Kill a process when it has brought the spool to a size, unless it has ended by then."""
-    until(lambda: size_of(spool) >= size or process.poll() is not None, 60)
-    process.kill()
-    process.wait()
+def kill_when(command: Command, spool: Path, size: int) -> None:
+    """Kill a command when it has brought the spool to a size, unless it has ended by then."""
+    with command:
+        until(lambda: size_of(spool) >= size or command.poll() is not None, 60)
 
 
 def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*.jsonl"))
 
 
-def test_a_killed_run_pays_for_at_most_what_was_in_flight(
-    flow: Run, tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_a_killed_run_pays_for_at_most_what_was_in_flight(flow: Run, tmp_path: Path, started: Start) -> None:
     workers = 6
     with recorded_server(SMALL, "--latency", "0.1") as url:
         arguments = solving(tmp_path, "--workers", workers, model1=f"{url}#small", large=False)
-        process = subprocess.Popen(
-            [sys.executable, *map(str, arguments)], env=environment, cwd=CHECKOUT, stdout=subprocess.DEVNULL
-        )
-        until(lambda: bool(stats(url)["total_replies"] > 40), 60)
-        process.kill()
-        process.wait()
+        with started(*arguments):
+            until(lambda: bool(stats(url)["total_replies"] > 40), 60)
         assert flow(*arguments).returncode == 0
         served = stats(url)["total_replies"]
     summary = summary_of(next(tmp_path.glob("problems/codesim/small/*/Run-1")))
@@ -237,16 +224,12 @@ def test_a_store_held_open_delays_the_ingest_and_fails_nothing(flow: Run, tmp_pa
     assert len(rows(tmp_path)["attempts"]) == 2
 
 
-def test_a_second_process_on_the_same_run_is_refused(flow: Run, tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_second_process_on_the_same_run_is_refused(flow: Run, tmp_path: Path, started: Start) -> None:
     with recorded_server(SMALL, "--latency", "0.5") as url:
         arguments = solving(tmp_path, model1=f"{url}#small", large=False)
-        first = subprocess.Popen([sys.executable, *map(str, arguments)], env=environment, stdout=subprocess.DEVNULL)
-        try:
+        with started(*arguments):
             until(lambda: bool(stats(url)["total_replies"]), 60)
             second = flow(*arguments)
-        finally:
-            first.kill()
-            first.wait()
     assert second.returncode == 2
     assert "another process" in second.stderr
 
