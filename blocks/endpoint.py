@@ -50,6 +50,9 @@ class ModelEndpoint(Block):
     currency: str = Field(default="USD", description="Currency of the prices.")
     context_window: int | None = Field(default=None, ge=1, description="Longest prompt and reply, in tokens.")
     timeout: float = Field(default=600.0, gt=0, description="Seconds without a byte before a call is given up.")
+    reply_timeout: float | None = Field(
+        default=None, gt=0, description="Seconds that a reply may take in all; no limit without it."
+    )
     tries: int = Field(default=6, ge=1, description="Most requests for one reply while the trouble is short.")
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="Extra fields of the request body, such as enable_thinking."

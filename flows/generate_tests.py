@@ -75,7 +75,7 @@ async def generate_tests(
     coverage
         Measure lines and branches by gcov, and show the model the lines that no input reaches.
     timeout
-        Seconds without a byte after which a model call is given up.
+        Seconds that a model call may take; one that takes longer is tried again.
     time_limit
         CPU seconds of one run of a program; three times as much by the clock.
     memory_limit

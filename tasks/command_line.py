@@ -7,6 +7,7 @@ Flags, deployment parameters and `--help` are one thing: the flow's keyword-only
 import asyncio
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -19,6 +20,7 @@ from prefect.client.schemas.objects import State
 
 from blocks.errors import UsageError
 from blocks.server import is_of_temporary_server, load_environment, prefect_server
+from tasks.models.interruption import INTERRUPTION
 
 OTHER_NAMES = {"--output-dir": "--output"}
 
@@ -62,7 +64,7 @@ def main(*commands: Command, arguments: list[str] | None = None) -> int:
         if not is_of_temporary_server(problem):
             raise
         return _usage("Prefect's temporary server did not answer in time; `make up` starts one that stays")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print(f"\ninterrupted; resume with: python {shlex.join(sys.argv)}", file=sys.stderr)
         return 130
 
@@ -84,6 +86,7 @@ def normalised(tokens: list[str]) -> list[str]:
 
 
 async def _run(command: Command, parameters: dict[str, Any]) -> int:
+    _heed_interrupts()
     with prefect_server() as url:
         if command.check is not None:
             await command.check(**parameters)
@@ -100,6 +103,14 @@ async def _run(command: Command, parameters: dict[str, Any]) -> int:
         return _usage(str(failure))
     print(state.message, file=sys.stderr)
     return 1
+
+
+def _heed_interrupts() -> None:
+    """Have Ctrl-C end calls in flight in good order; a shell that runs this in the background has it ignored."""
+    work = asyncio.current_task()
+    assert work is not None
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, INTERRUPTION.begin, work)
 
 
 def _app(commands: tuple[Command, ...]) -> tuple[cyclopts.App, dict[Any, Command]]:

@@ -235,7 +235,7 @@ def test_a_second_process_on_the_same_run_is_refused(flow: Run, tmp_path: Path, 
 
 
 def test_ctrl_c_says_how_to_resume(flow: Run, tmp_path: Path, environment: dict[str, str]) -> None:
-    with recorded_server(SMALL, "--latency", "0.3") as url:
+    with recorded_server(SMALL, "--latency", "0.7") as url:
         arguments = solving(tmp_path, model1=f"{url}#small", large=False)
         process = subprocess.Popen(
             [sys.executable, *map(str, arguments)],
@@ -252,6 +252,21 @@ def test_ctrl_c_says_how_to_resume(flow: Run, tmp_path: Path, environment: dict[
         assert "resume with: python" in errors
         assert "Traceback" not in errors
         assert flow(*arguments).returncode == 0
+        summary = summary_of(next(tmp_path.glob("problems/codesim/small/*/Run-1")))
+        assert stats(url)["total_replies"] == summary["api_calls"], "what was in flight is not paid for again"
+
+
+def test_a_second_ctrl_c_waits_for_nothing(started: Start, tmp_path: Path) -> None:
+    with (
+        recorded_server(SMALL, "--latency", "300") as url,
+        started(*solving(tmp_path, model1=f"{url}#small", large=False)) as command,
+    ):
+        until(lambda: bool(stats(url)["total_replies"]), 60)
+        command.send_signal(signal.SIGINT)
+        until(lambda: b"Ctrl-C gives them up" in command.err.read_bytes(), 60)
+        command.send_signal(signal.SIGINT)
+        assert command.wait() == 130
+        assert command.err.read_text().strip().splitlines()[-1].startswith("interrupted; resume with: ")
 
 
 def test_pass_at_k_takes_samples_that_differ_in_their_number_alone(flow: Run, tmp_path: Path) -> None:

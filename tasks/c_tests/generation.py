@@ -168,7 +168,8 @@ def _split(cflags: str) -> tuple[str, ...]:
 
 def _timed(model: Model, timeout: float) -> Model:
     """The model with its endpoints' time limit set."""
-    endpoint = model.endpoint.model_copy(update={"timeout": timeout}) if model.endpoint else None
+    limit = {"timeout": timeout, "reply_timeout": timeout}
+    endpoint = model.endpoint.model_copy(update=limit) if model.endpoint else None
     return model._replace(endpoint=endpoint, members=tuple(_timed(member, timeout) for member in model.members))
 
 

@@ -24,6 +24,7 @@ from blocks.errors import (
     classify,
 )
 from blocks.records import Reply, Request
+from tasks.models.interruption import to_its_end
 from tasks.models.limits import Adaptive, Rates
 from tasks.models.pricing import price_of
 from tasks.models.reading import CutOff, ErrorInside, OnText, Reading, joined
@@ -181,7 +182,7 @@ async def ask(endpoint: OpenEndpoint, request: Request, on_text: OnText | None =
                 raise SetAside
             if endpoint.refused:
                 raise copy.copy(endpoint.refused)
-            ended = await _request(endpoint, request, on_text)
+            ended = await to_its_end(_request(endpoint, request, on_text))
         finally:
             endpoint.rates.settle(request, expected, ended if isinstance(ended, Reply) else None)
         if isinstance(ended, RateLimited):
@@ -245,22 +246,25 @@ async def _ask(endpoint: OpenEndpoint, request: Request, way: Way, on_text: OnTe
 
     reading = Reading(on_text)
     try:
-        answer = await endpoint.client.post(
-            "/chat/completions",
-            body=_body(endpoint, request, way),
-            options={"headers": _headers(endpoint, request)},
-            cast_to=ChatCompletionChunk,
-            stream=True,
-            stream_cls=openai.AsyncStream[ChatCompletionChunk],
-        )
-        endpoint.limit.let_in()
-        async with answer:
-            response = answer.response
-            if "text/event-stream" in response.headers.get("content-type", ""):
-                await reading.stream(response.aiter_bytes())
-            else:
-                reading.whole(await response.aread())
-            return _reply(endpoint, reading, response.headers.get("x-request-id"))
+        async with asyncio.timeout(endpoint.block.reply_timeout):
+            answer = await endpoint.client.post(
+                "/chat/completions",
+                body=_body(endpoint, request, way),
+                options={"headers": _headers(endpoint, request)},
+                cast_to=ChatCompletionChunk,
+                stream=True,
+                stream_cls=openai.AsyncStream[ChatCompletionChunk],
+            )
+            endpoint.limit.let_in()
+            async with answer:
+                response = answer.response
+                if "text/event-stream" in response.headers.get("content-type", ""):
+                    await reading.stream(response.aiter_bytes())
+                else:
+                    reading.whole(await response.aread())
+                return _reply(endpoint, reading, response.headers.get("x-request-id"))
+    except TimeoutError as late:
+        return Transient(f"{endpoint.where}: {str(late) or f'no whole reply in {endpoint.block.reply_timeout} s'}")
     except openai.APIStatusError as failed:
         return _problem(endpoint, failed.status_code, dict(failed.response.headers), failed.response.content)
     except ErrorInside as failed:
