@@ -326,6 +326,49 @@ def test_one_pool_rotates_and_goes_on_after_a_reset(flow: Run, environment: dict
     assert len(made_in(tmp_path)) == 9
 
 
+def test_a_model_that_is_of_no_use_gives_way_to_the_next(flow: Run, tmp_path: Path) -> None:
+    """One refuses every request, one translates in place of answering: a pool as long as the seed's has both."""
+    refused = {"error": {"code": "invalid_parameter_error", "message": "translation_options is missing"}}
+    said = {"stage": "test_inputs", "prompt_tokens": 10, "completion_tokens": 5}
+    lines: list[dict[str, object]] = [
+        {"stage": stage, "model": "use-no", "content": "", "status": 400, "body": refused}
+        for stage in ("test_inputs", "probe", "")
+    ]
+    lines += [{**said, "model": "use-mt", "content": "Bonjour"}]
+    lines += [{**said, "model": "use-all", "content": BLOCK.format(n=1, text="1 2")}]
+    replies = tmp_path / "r.jsonl"
+    replies.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    sources = write_sources(tmp_path / "s.jsonl", 12)
+    with recorded_server(replies) as url:
+        names = ("use-no", "use-mt", "use-all")
+        models = "".join(f'[endpoints.{name}]\nmodel = "{name}"\nbase_url = "{url}"\n' for name in names)
+        (tmp_path / "models.toml").write_text(f"{models}[pools.use-pool]\nendpoints = {json.dumps(names)}\n")
+        assert flow("-m", "blocks.register", tmp_path / "models.toml").returncode == 0
+        command = generating(tmp_path, "--num-tests", "1", "--workers", "3", sources=sources, models="use-pool")
+        ended = flow(*command)
+        assert ended.returncode == 0, ended.stderr
+        results = results_of(tmp_path)
+        assert (results["totals"]["complete"], results["totals"]["errors"]) == (12, 0)
+        assert {name: each["state"] for name, each in results["models"].items()} == {
+            "use-no": "denied", "use-mt": "denied", "use-all": "fit",
+        }  # fmt: skip
+        assert results["models"]["use-mt"]["calls"] <= 5 + 3  # those in flight when the fifth said nothing
+
+
+def test_replies_without_inputs_are_asked_for_again_by_the_next_run(flow: Run, tmp_path: Path) -> None:
+    sources, replies = write_sources(tmp_path / "s.jsonl", 2), write_replies(tmp_path / "r.jsonl", "1 2")
+    lines = [{"stage": "test_inputs", "n": n, "content": "Sorry"} for n in range(1, 7)]
+    replies.write_text(
+        "".join(json.dumps(line) + "\n" for line in lines) + replies.read_text().replace("{", '{"n": 7, ', 1)
+    )
+    with recorded_server(replies) as url:
+        command = generating(tmp_path, "--num-tests", "1", sources=sources, models=f"{url}#any")
+        assert flow(*command).returncode == 0
+        assert (results_of(tmp_path)["totals"]["none"], stats(url)["total_replies"]) == (2, 12)
+        assert flow(*command).returncode == 0
+        assert (results_of(tmp_path)["totals"]["complete"], stats(url)["total_replies"]) == (2, 14)
+
+
 def task_runs(environment: dict[str, str], start: str, inside: str) -> list[int]:
     """How often the task runs of some names ran, of those that ended well."""
     url = environment["PREFECT_API_URL"]

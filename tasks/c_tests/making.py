@@ -2,11 +2,11 @@
 
 import errno
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from blocks.records import AttemptRow, TestFileRow, TestInputRow, now
+from blocks.records import AttemptRow, CallRow, TestFileRow, TestInputRow, now
 from blocks.spool import SpoolFull
 from tasks.c_tests.building import Builds, DoesNotCompile, Program, build
 from tasks.c_tests.coverage import Coverage, coverage
@@ -21,6 +21,7 @@ from tasks.session import Session
 STAGE = "test_inputs"
 ROUNDS = 6
 MOST_SHOWN = 10  # inputs of a kind that a prompt shows
+UNREAD = 5  # replies of an endpoint in which no input was found, and none before, after which another is asked
 LONGEST_SHOWN = 1500  # characters of one
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # what stops a run, because every other file would meet it
 MOST_LINES = 60  # lines of a program that a prompt shows as not reached
@@ -45,6 +46,8 @@ class Maker:
         self.known = known
         self.made: dict[str, TestFileRow] = {}
         self._builds: dict[str, Builds] = {}  # of attempts in progress, for their retries
+        self._unread: dict[str, set[str]] = defaultdict(set)  # keys of replies that held no input, by endpoint
+        self._read: set[str] = set()  # endpoints of which a reply has held one
 
     async def work(self, run: OpenRun, session: Session, row: AttemptRow) -> AttemptRow:
         """The work of an attempt; see `tasks.attempts.Work`. Complete tests solve a program, fewer do not."""
@@ -80,6 +83,15 @@ class Maker:
             }
         )
 
+    def heard(self, run: OpenRun, call: CallRow, inputs: Sequence[str]) -> None:
+        """Note whether a reply held inputs: a model that cannot say any is asked no more, where there is another."""
+        if inputs:
+            self._read.add(call.endpoint)
+        elif call.execution_id == run.execution_id:  # not replayed
+            self._unread[call.endpoint].add(call.call_key)
+            if len(self._unread[call.endpoint]) >= UNREAD and call.endpoint not in self._read:
+                run.models[0].deny(call.endpoint, f"none of its first {UNREAD} replies held an input")
+
     def _write(self, source: Source, tests: list[Test]) -> None:
         try:
             self.folder.write(source, self.wanted.feed, tests)
@@ -106,7 +118,7 @@ class _Making:
         self.source = source
         self.program = Program(text=source.text, path=source.path, cflags=maker.wanted.cflags)
         self.tried: list[Tried] = []
-        self.rounds = 0
+        self.asked = self.rounds = 0
         self.reached: Coverage | None = None
         self._seen: set[str | Given] = set()
 
@@ -121,15 +133,19 @@ class _Making:
         await self._try(builds, [test.input for test in kept])
         unread = False
         while len(self.accepted) < self.wanted.tests and self.rounds < ROUNDS:
-            self.rounds += 1
+            self.asked += 1
             inputs = await self._ask(unread)
+            call = self.session.calls[-1]
+            self.maker.heard(self.run, call, inputs)
             unread = not inputs
+            # What an earlier execution was told in vain counts for nothing: the next one tries again.
+            self.rounds += bool(inputs) or call.execution_id == self.run.execution_id
             await self._try(builds, inputs)
 
     async def _ask(self, unread: bool) -> tuple[str, ...]:
         """Ask for what is lacking; for half of it first where coverage is to be shown, which takes a next round."""
         lacking = self.wanted.tests - len(self.accepted)
-        halved = self.wanted.coverage and self.rounds == 1 and not self.tried
+        halved = self.wanted.coverage and self.asked == 1 and not self.tried
         async with self.run.generating:
             return await self.session.ask(
                 STAGE,

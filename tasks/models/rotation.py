@@ -45,6 +45,8 @@ SWITCHES = 100  # retries of a task that rotates: as many as the largest pool ha
 BREAKER = 3  # requests in a row that fail for a short trouble until an endpoint counts as down
 PROBE_SECONDS = 1.0  # between two looks at one that is down
 LISTING, ANSWERING = 2.0, 30.0  # seconds that such a look may take: a list of models, then one token
+OUTAGE = 600.0  # seconds that a server may be away, where no other is left, until the run stops
+OUTAGES = 2  # that one request may meet: it may be what the server dies of
 SHOWN_DOWN = timedelta(minutes=5)  # how long people are shown a trouble that no one has cleared
 SHOWN_LIMITED = 10.0  # seconds, at least
 PROBE = Request(messages=(Message(role="user", content="Hi"),), max_tokens=1)
@@ -81,7 +83,7 @@ async def complete(pool: "OpenPool", request: Request, on_text: OnText | None = 
     Raises CallError: with `elsewhere` above 0 where the same again would be asked of another endpoint, PoolExhausted
     where none is left.
     """
-    moves = 0
+    moves = outages = 0
     avoid: Member | None = None
     while True:
         member = pool.choose(avoid)
@@ -93,10 +95,14 @@ async def complete(pool: "OpenPool", request: Request, on_text: OnText | None = 
             short = isinstance(problem, RateLimited | Transient) and pool.has_better(member)
             moves += isinstance(problem, Transient)
             if not short or moves >= member.endpoint.block.tries:
-                await pool.judge(member, problem)
+                if isinstance(problem, Transient) and outages < OUTAGES and await pool.outlasts(member, problem):
+                    outages += 1
+                else:
+                    await pool.judge(member, problem)
             avoid = member
         else:
             member.replies += 1
+            member.answers = True
             return reply
         if on_text:
             on_text(None)
@@ -145,6 +151,7 @@ class Member:
         self.mark: Mark | None = None
         self.replies = 0
         self.troubles = 0  # in a row
+        self.answers = False  # has ever given a reply, or a token when it was looked at
         self.shown_limited_until = datetime.min.replace(tzinfo=UTC)
         self.looking: asyncio.Task[CallError | None] | None = None
 
@@ -169,6 +176,8 @@ class OpenPool:
         self.shared: SharedMarks | None = None
         self.tell: Callable[[Switch], None] | None = None
         self.switched = False  # in this process
+        self._away: asyncio.Task[bool] | None = None  # waits for a server to come back
+        self._given_up = False  # because none did
         self._turn = 0
         self._work: set[asyncio.Task[Any]] = set()
         for member in members:
@@ -186,11 +195,18 @@ class OpenPool:
 
     @property
     def exhausted(self) -> bool:
-        """Whether no endpoint is left, or one is spent and the pool is to stop there."""
+        """Whether no endpoint is left, or answers, or one is spent and the pool is to stop there."""
+        if self._given_up:
+            return True
         states = [_state(member) for member in self.members]
         if self.rules.on_exhausted == "stop" and "spent" in states:
             return True
         return all(state in ("spent", "denied") for state in states)
+
+    @property
+    def away(self) -> bool:
+        """Whether calls wait for a server to come back, as no other is left."""
+        return self._away is not None and not self._away.done()
 
     def choose(self, avoid: Member | None = None) -> Member:
         """Return the endpoint that the next request goes to; raises PoolExhausted where none is left."""
@@ -214,6 +230,20 @@ class OpenPool:
             return False
         return any(each is not member and each.endpoint.limit.open for each in self._fit())
 
+    async def outlasts(self, member: Member, problem: Transient) -> bool:
+        """Whether a server that was away, with no other in its place, is back; False where it was not away.
+
+        Raises PoolExhausted where none came back in OUTAGE seconds.
+        """
+        if self._elsewhere(member) or await _listens(member.endpoint):
+            return False
+        if self._away is None or self._away.done():
+            self._away = self._begin(self._wait_for(member))
+        if await asyncio.shield(self._away):
+            return True
+        problem.endpoint, problem.model = member.name, member.endpoint.block.model
+        raise self.nothing_left() from problem
+
     async def judge(self, member: Member, problem: CallError) -> NoReturn:
         """Set aside what a failed call shows to be spent, denied or down; raise what the call comes to."""
         problem.endpoint, problem.model = member.name, member.endpoint.block.model
@@ -221,6 +251,10 @@ class OpenPool:
             found = await self._look(member)
             if found is None or isinstance(found, BadRequest | ContextOverflow | ContentFiltered):
                 raise problem  # this request is denied, not the model
+        if type(problem) is BadRequest and await self._refuses_everything(member):
+            said = f"{problem.message}; so is a request for one token"
+            problem = AccessDenied(said, status=problem.status, code=problem.code)
+            problem.endpoint, problem.model = member.name, member.endpoint.block.model
         for each in self._concerned(member, problem):
             mark = self._mark(each, problem)
             if mark is not None and (_state(each) is None or (_state(each) == "down" and mark.state != "down")):
@@ -232,8 +266,17 @@ class OpenPool:
             problem.elsewhere = sum(each is not member and _state(each) in good for each in self.members)
         raise problem
 
+    def deny(self, endpoint: str, reason: str) -> None:
+        """Set an endpoint aside for this run whose replies are of no use, where another is fit."""
+        member = next(member for member in self.members if member.name == endpoint)
+        if member.mark is None and self._elsewhere(member):
+            fields = {"state": "denied", "reason": reason, "at": now(), "account": member.account}
+            self._set_aside(member, Mark.model_validate(fields))
+
     def nothing_left(self) -> PoolExhausted:
         """What a request comes to where no endpoint is left."""
+        if self._given_up:
+            return PoolExhausted(f"no server of {self.name} has answered for {OUTAGE / 60:.0f} minutes")
         states = Counter(_state(member) or "fit" for member in self.members)
         told = ", ".join(f"{count} {state}" for state, count in states.items())
         if len(self.members) == 1 and self.members[0].mark is not None:
@@ -279,6 +322,27 @@ class OpenPool:
 
     def _fit(self) -> list[Member]:
         return [member for member in self.members if member.mark is None]
+
+    def _elsewhere(self, member: Member) -> bool:
+        return any(each is not member for each in self._fit())
+
+    async def _refuses_everything(self, member: Member) -> bool:
+        """Whether an endpoint that has never given a reply refuses the simplest request too, and another is fit."""
+        if member.answers or not self._elsewhere(member):
+            return False
+        found = await self._look(member)
+        return type(found) is BadRequest and "max_tokens" not in found.message
+
+    async def _wait_for(self, member: Member) -> bool:
+        """Wait until the server of an endpoint answers, or another is fit; False where that takes too long."""
+        logger.warning("%s does not answer; calls wait until it does, %.0f s at most", member.endpoint.where, OUTAGE)
+        deadline = asyncio.get_running_loop().time() + OUTAGE
+        while asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(PROBE_SECONDS)
+            if self._elsewhere(member) or await _listens(member.endpoint):
+                return True
+        self._given_up = True
+        return False
 
     def _take_back(self) -> None:
         """Make fit again what is spent no longer (after a look where its mark wants one), at worst what is down."""
@@ -355,7 +419,7 @@ class OpenPool:
             self._begin(self._until_back(member))
 
     def _restore(self, member: Member, reason: str, *, share: bool = True) -> None:
-        member.mark, member.troubles = None, 0
+        member.mark, member.troubles, self._given_up = None, 0, False
         member.endpoint.aside.clear()
         if share and self.shared is not None:
             self.shared.put(member.name, None)
@@ -383,7 +447,9 @@ class OpenPool:
         """Ask for one token, once for all who want to know; return what went wrong."""
         if member.looking is None or member.looking.done():
             member.looking = self._begin(_probe(member.endpoint))
-        return await asyncio.shield(member.looking)
+        found = await asyncio.shield(member.looking)
+        member.answers = member.answers or found is None
+        return found
 
     async def _until_back(self, member: Member) -> None:
         """Look at an endpoint that is down until it answers."""

@@ -241,6 +241,52 @@ async def test_a_denied_request_is_not_a_denied_model():
         assert states(pool)["a"] == "fit"
 
 
+async def test_a_model_that_refuses_everything_is_set_aside_and_nothing_is_lost():
+    async with serving() as server, pool_at(server.url) as pool:
+        server.answers["a"] = failing(400, {"error": {"message": "only for translation"}})
+        ended = await asyncio.gather(*(failure(pool) for _ in range(3)))
+        assert [(type(each), each.elsewhere) for each in ended] == [(AccessDenied, 2)] * 3
+        assert server.looks == {"a": 1}
+        assert (await complete(pool, REQUEST)).endpoint == "b"
+        assert events(pool) == [("denied", "a")]
+
+
+async def test_a_model_that_answers_refuses_a_request_alone():
+    async with serving() as server, pool_at(server.url) as pool:
+        refused = failing(400, {"error": {"message": "too hot"}})
+        server.answers["a"] = lambda body: whole("a") if body.get("max_tokens") == 1 else refused(body)
+        for _ in range(3):
+            assert type(await failure(pool)) is BadRequest
+        assert (server.looks, states(pool)["a"]) == ({"a": 1}, "fit")
+
+
+async def test_where_no_other_is_left_calls_wait_until_the_server_is_back(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rotation, "PROBE_SECONDS", 0.05)
+    async with serving() as server:
+        port = int(server.url.split(":")[2].partition("/")[0])
+        opened = pool_at(server.url, "a", endpoint={"tries": 2})
+        pool = await opened.__aenter__()
+        assert (await complete(pool, REQUEST)).endpoint == "a"
+    calls = [asyncio.ensure_future(complete(pool, REQUEST)) for _ in range(5)]
+    await soon(lambda: pool.away)
+    async with serving(port) as server:
+        assert [reply.endpoint for reply in await asyncio.gather(*calls)] == ["a"] * 5
+        assert server.counts == {"a": 5}
+        await opened.__aexit__(None, None, None)
+
+
+async def test_a_server_that_stays_away_ends_the_run(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rotation, "OUTAGE", 0.5)
+    async with serving() as server:
+        opened = pool_at(server.url, "a", endpoint={"tries": 1})
+        pool = await opened.__aenter__()
+    ended = await asyncio.gather(*(failure(pool) for _ in range(3)))
+    assert [type(each) for each in ended] == [PoolExhausted] * 3
+    assert isinstance(ended[0].__cause__, Transient)
+    assert pool.exhausted
+    await opened.__aexit__(None, None, None)
+
+
 async def test_words_in_a_request_or_a_reply_change_nothing():
     said = "Error 403: rate limit, quota exceeded, insufficient_quota, AllocationQuota.FreeTierOnly"
     request = REQUEST.model_copy(
