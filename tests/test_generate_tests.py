@@ -204,6 +204,59 @@ def test_tests_that_were_deleted_or_are_from_another_text_are_made_again(flow: R
     assert len(list((tmp_path / "out" / "s" / "generate_tests").glob("*/*/Run-*"))) == 1
 
 
+def test_other_flags_make_the_tests_anew_from_the_inputs_that_are_there(flow: Run, tmp_path: Path) -> None:
+    sources = write_sources(tmp_path / "s.jsonl", 2, text=SUM.replace("a + b", "FACTOR * a"))
+    with recorded_server(write_replies(tmp_path / "r.jsonl", "2 2", "3 4")) as url:
+        command = generating(tmp_path, "--num-tests", "2", sources=sources, models=f"{url}#any")
+        for factor in (5, 7):
+            assert flow(*command, f"--cflags=-DFACTOR={factor}").returncode == 0
+            assert [test["output"] for test in made_in(tmp_path)["p000/C/p000.c.json"]] == [
+                str(2 * factor), str(3 * factor),
+            ]  # fmt: skip
+        assert stats(url)["total_replies"] == 2
+
+
+def test_fewer_tests_of_the_same_text_take_nobodys_place(flow: Run, tmp_path: Path) -> None:
+    text = "#include <string.h>\nstatic char big[100 << 20];\n" + SUM.replace(
+        "scanf", "memset(big, 1, sizeof big); scanf"
+    )
+    sources = write_sources(tmp_path / "s.jsonl", 1, text=text)
+    replies = write_replies(tmp_path / "r.jsonl", "1 2", "3 4")
+    command = generating(tmp_path, sources=sources, models=f"recorded:{replies}")
+    assert flow(*command, "--num-tests", "2").returncode == 0
+    whole = made_in(tmp_path)
+    assert flow(*command, "--num-tests", "3", "--memory-limit", "64").returncode == 0  # too little for it
+    assert results_of(tmp_path)["totals"]["short"] == 1
+    assert made_in(tmp_path) == whole
+    ended = flow(*command, "--num-tests", "3", "--feed", "args")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "are for --feed stdin; name another folder" in ended.stderr
+    assert made_in(tmp_path) == whole
+
+
+def test_tests_of_a_text_that_is_no_more_go(flow: Run, tmp_path: Path) -> None:
+    sources, replies = write_sources(tmp_path / "s.jsonl", 2), write_replies(tmp_path / "r.jsonl", "1 2")
+    command = generating(tmp_path, "--num-tests", "1", sources=sources, models=f"recorded:{replies}")
+    assert flow(*command).returncode == 0
+    rows = [json.loads(line) for line in sources.read_text().splitlines()]
+    rows[0]["source"] = rows[0]["source"].replace("return 0", "return 3")
+    sources.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert flow(*command).returncode == 0
+    assert list(made_in(tmp_path)) == ["p999/C/403_quota.c.json"]
+    assert [path.name for path in (tmp_path / "tests").rglob("*.test_task.json")] == ["403_quota.c.test_task.json"]
+
+
+def test_what_complete_tests_reach_is_measured_for_nothing(flow: Run, tmp_path: Path) -> None:
+    sources = write_sources(tmp_path / "s.jsonl", 2)
+    with recorded_server(write_replies(tmp_path / "r.jsonl", "1 2")) as url:
+        command = generating(tmp_path, "--num-tests", "1", sources=sources, models=f"{url}#any")
+        assert flow(*command).returncode == 0
+        for _ in range(2):
+            assert flow(*command, "--coverage").returncode == 0
+            assert results_of(tmp_path)["line_coverage"] == 100.0
+        assert stats(url)["total_replies"] == 2
+
+
 def test_files_that_cannot_be_used_are_named_and_counted(flow: Run, tmp_path: Path) -> None:
     folder = tmp_path / "sources"
     secret = tmp_path / "secret.h"

@@ -19,6 +19,7 @@ CHECKED = (
 FINDING = 86  # the exit status of a run in which a sanitizer found something
 # Leaks are no fault of an input's, and looking for them takes ptrace(2), which the sandbox refuses.
 OPTIONS = f"detect_leaks=0:exitcode={FINDING}:print_stacktrace=1:detect_stack_use_after_return=1"
+LIBM = ("-lm",)  # what gcc is told behind a program, unless it is told otherwise
 COMPILING = 30.0  # CPU seconds
 
 
@@ -27,7 +28,7 @@ class Program(Record):
 
     text: str
     path: str
-    cflags: tuple[str, ...] = ("-lm",)
+    cflags: tuple[str, ...] = LIBM
 
     @property
     def file(self) -> str:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from blocks.errors import UsageError
 from blocks.records import Record
+from tasks.c_tests.building import LIBM
 from tasks.c_tests.sources import Source
 from tasks.c_tests.trying import Feed
 
@@ -33,11 +34,15 @@ class Test(Record):
 
 
 class Made(Record):
-    """A line of `made.jsonl`: tests that are on disk, how they are fed, and the SHA-256 of the program's text."""
+    """A line of `made.jsonl`: tests that are on disk, how they are fed, and of what build they are.
+
+    `source` is the SHA-256 of the program's text, `cflags` what gcc was told behind it.
+    """
 
     path: str
     source: str
     feed: Feed
+    cflags: tuple[str, ...] = LIBM
     tests: int
 
 
@@ -50,8 +55,13 @@ class TestsFolder:
         self.path = path
         self._made = {line.path: line for line in _lines(path / MADE)}
 
-    def kept(self, source: Source, feed: Feed) -> list[Test]:
-        """Return the tests that are there for this very text, fed this way; none where there are none."""
+    def kept(self, source: Source, feed: Feed, cflags: tuple[str, ...] = LIBM) -> list[Test]:
+        """Return the tests that are there for this very text, fed and built this way; none where there are none."""
+        made = self._made.get(source.path)
+        return self.near(source, feed) if made is not None and made.cflags == cflags else []
+
+    def near(self, source: Source, feed: Feed) -> list[Test]:
+        """Return the tests that are there for this very text, fed this way, however it was built."""
         made = self._made.get(source.path)
         if made is None or (made.source, made.feed) != (source.digest, feed):
             return []
@@ -75,7 +85,13 @@ class TestsFolder:
         names = (path.as_posix() for path in found if path.parts[0] not in ("logs", ".consort"))
         return sorted(name.removesuffix(SUFFIX) for name in names if not name.endswith(TASK_SUFFIX))
 
-    def write(self, source: Source, feed: Feed, tests: Iterable[Test]) -> None:
+    def drop(self, path: str) -> None:
+        """Delete the tests of a program: they are of a text or of a build that is no more."""
+        if self._made.pop(path, None) is not None:
+            for suffix in (TASK_SUFFIX, SUFFIX):
+                (self.path / f"{path}{suffix}").unlink(missing_ok=True)
+
+    def write(self, source: Source, feed: Feed, tests: Iterable[Test], cflags: tuple[str, ...] = LIBM) -> None:
         """Write a program's tests, in place of those that are there."""
         tests = list(tests)
         file = self.file(source.path)
@@ -83,7 +99,7 @@ class TestsFolder:
         commands = [{"command": command(file, number, feed), "test_id": number} for number in range(len(tests))]
         write_json(self.path / f"{source.path}{TASK_SUFFIX}", commands)
         write_json(file, [test.model_dump() for test in tests])
-        made = Made(path=source.path, source=source.digest, feed=feed, tests=len(tests))
+        made = Made(path=source.path, source=source.digest, feed=feed, cflags=cflags, tests=len(tests))
         append(self.path / MADE, made.model_dump_json() + "\n")
         self._made[source.path] = made
 

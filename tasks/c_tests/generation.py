@@ -74,6 +74,7 @@ async def prepare_generation(
     found = read_sources(options.dataset, first_per_folder=first_per_folder)
     folder = TestsFolder(tests)
     chosen = found.groups[: options.limit]
+    _refuse_other_feeds(folder, chosen, feed)
     done = {group: source for group in chosen for source in group if _complete(folder, source, wanted)}
     left = tuple(group for group in chosen if group not in done)
     model = _timed(await resolve(options.model1 or ""), timeout)
@@ -109,16 +110,17 @@ async def generate(generation: Generation, job: Job, run: OpenRun, console: Cons
         raise UsageError(complaint)
     sources, unfit = await _chosen(generation, run)
     unusable = (*generation.unusable, *unfit)
+    todo = _todo(generation, job, run, sources)
+    skipped = _skipped(generation, sources, todo)
     quiet = job.options.verbose == 0
     if not quiet:
-        _introduce(generation, unusable, console)
+        _introduce(generation, skipped, unusable, console)
     _make_folder(generation.folder.path)
     known = KnownInputs(run.spool)
     maker = Maker(generation.wanted, {source.path: source for source in sources}, generation.folder, known)
     log = GenerationLog(generation.folder.path / "logs", maker, run)
     for each in unusable:
         log.unusable(each)
-    todo = _todo(generation, job, run, sources)
     usage = Usage(run)
     total, done = len(sources), len(sources) - len(todo)
     try:
@@ -136,7 +138,7 @@ async def generate(generation: Generation, job: Job, run: OpenRun, console: Cons
                 generation.folder,
                 generation.wanted,
                 sources=(*generation.complete, *sources),
-                skipped=len(generation.complete),
+                skipped=skipped,
                 unusable=unusable,
                 errors=log.errors,
                 started=log.started,
@@ -156,7 +158,22 @@ def _make_folder(path: Path) -> None:
 
 
 def _complete(folder: TestsFolder, source: Source, wanted: Wanted) -> bool:
-    return len(folder.kept(source, wanted.feed)) >= wanted.tests
+    """Whether nothing is left to do for a program; what its tests reach is measured once in a run."""
+    return not wanted.coverage and _has_all(folder, source, wanted)
+
+
+def _has_all(folder: TestsFolder, source: Source, wanted: Wanted) -> bool:
+    return len(folder.kept(source, wanted.feed, wanted.cflags)) >= wanted.tests
+
+
+def _refuse_other_feeds(folder: TestsFolder, groups: Sequence[tuple[Source, ...]], feed: Feed) -> None:
+    """Refuse to put tests in the place of those that feed the same program otherwise."""
+    for source in (source for group in groups for source in group):
+        other: Feed = "args" if feed == "stdin" else "stdin"
+        if folder.near(source, other):
+            raise UsageError(
+                f"--tests {folder.path}: the tests of {source.path} there are for --feed {other}; name another folder"
+            )
 
 
 def _split(cflags: str) -> tuple[str, ...]:
@@ -210,7 +227,7 @@ def _todo(generation: Generation, job: Job, run: OpenRun, sources: Sequence[Sour
     todo = []
     for source in sources:
         key = run.result_key(source.path, 0)
-        if key in ends and generation.folder.kept(source, generation.wanted.feed):
+        if key in ends and _kept(generation, source):
             continue
         with contextlib.suppress(FileNotFoundError):
             (run.results / key).unlink()
@@ -218,10 +235,21 @@ def _todo(generation: Generation, job: Job, run: OpenRun, sources: Sequence[Sour
     return todo
 
 
-def _introduce(generation: Generation, unusable: Sequence[Unusable], console: Console) -> None:
+def _skipped(generation: Generation, sources: Sequence[Source], todo: Sequence[Item]) -> int:
+    """How many programs have all their tests, and nothing left to be done."""
+    left = {item.problem_id for item in todo}
+    rest = (source for source in sources if source.path not in left)
+    return len(generation.complete) + sum(_has_all(generation.folder, each, generation.wanted) for each in rest)
+
+
+def _kept(generation: Generation, source: Source) -> bool:
+    return bool(generation.folder.kept(source, generation.wanted.feed, generation.wanted.cflags))
+
+
+def _introduce(generation: Generation, skipped: int, unusable: Sequence[Unusable], console: Console) -> None:
     lines = [f"tests: {generation.folder.path}"]
-    if generation.complete:
-        lines.append(f"complete already, skipped: {len(generation.complete)}")
+    if skipped:
+        lines.append(f"complete already, skipped: {skipped}")
     if unusable:
         lines.append(f"unusable files: {len(unusable)}")
         lines += [f"  {each.path}: {each.reason}" for each in unusable[:NAMED]]

@@ -62,9 +62,7 @@ class Maker:
         self._builds.pop(source.path, None)
         made = making.row(outcome, error)
         run.spool.append(made)
-        if making.accepted:
-            tests = [Test(input=each.input, output=each.output) for each in making.accepted]
-            self._write(source, tests)
+        self._write(source, [Test(input=each.input, output=each.output) for each in making.accepted])
         self.made[source.path] = made
         return row.model_copy(
             update={
@@ -93,8 +91,13 @@ class Maker:
                 run.models[0].deny(call.endpoint, f"none of its first {UNREAD} replies held an input")
 
     def _write(self, source: Source, tests: list[Test]) -> None:
+        """Write what was made; more tests of the same build, made with other limits, are not given up for fewer."""
+        kept = self.folder.kept(source, self.wanted.feed, self.wanted.cflags)
         try:
-            self.folder.write(source, self.wanted.feed, tests)
+            if tests and len(tests) >= len(kept):
+                self.folder.write(source, self.wanted.feed, tests, self.wanted.cflags)
+            elif not kept:
+                self.folder.drop(source.path)
         except OSError as problem:
             if problem.errno in FULL:
                 raise SpoolFull(f"{self.folder.path} takes no more tests ({problem.strerror})") from None
@@ -129,7 +132,7 @@ class _Making:
 
     async def make(self, builds: Builds) -> None:
         """Ask and try until there are enough tests, or the rounds are over; those on disk already come first."""
-        kept = self.maker.folder.kept(self.source, self.wanted.feed)
+        kept = self.maker.folder.near(self.source, self.wanted.feed)
         await self._try(builds, [test.input for test in kept])
         unread = False
         while len(self.accepted) < self.wanted.tests and self.rounds < ROUNDS:

@@ -57,7 +57,7 @@ def write_results(
             unusable=len(unusable),
             errors=len(errors),
             left=sum(end == "left" for end in ends.values()),
-            tests=sum(len(folder.kept(source, wanted.feed)) for source in sources),
+            tests=sum(len(folder.kept(source, wanted.feed, wanted.cflags)) for source in sources),
             inputs_tried=sum(row.tried for row in made.values()),
             doubtful=sum(row.doubtful for row in made.values()),
             **_use(calls),
@@ -98,7 +98,7 @@ def _made(run: OpenRun, sources: Sequence[Source]) -> dict[str, TestFileRow]:
 
 def _end(folder: TestsFolder, source: Source, wanted: Wanted, row: TestFileRow | None) -> str:
     """How a program stands: complete, short, compile_error, or left where it has no end yet."""
-    if len(folder.kept(source, wanted.feed)) >= wanted.tests:
+    if len(folder.kept(source, wanted.feed, wanted.cflags)) >= wanted.tests:
         return "complete"
     return "left" if row is None or row.outcome == "complete" else row.outcome
 
