@@ -5,7 +5,6 @@ The command of `test_task.json`, with the program to test in place of `%t`. Exit
 """
 
 import asyncio
-import shlex
 import sys
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def check(tests: Path, program: str, number: int, /, *, feed: Feed = "stdin", ti
 
 async def _run(program: str, tests: list[Test], feed: Feed, time_limit: float) -> Verified:
     limits = Limits(isolation=detect_isolation(), cpu_seconds=time_limit, wall_seconds=3 * time_limit)
-    return (await run_tests(target(shlex.quote(program)), tests, feed, limits, program))[0]
+    return (await run_tests(target([program]), tests, feed, limits, program))[0]
 
 
 def main(arguments: list[str] | None = None) -> int:

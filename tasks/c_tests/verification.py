@@ -17,7 +17,7 @@ from tasks import grading
 from tasks.c_tests.files import TestsFolder
 from tasks.c_tests.junit import write_junit
 from tasks.c_tests.trying import Feed
-from tasks.c_tests.verify import Verified, filled, target, verify
+from tasks.c_tests.verify import Verified, filled, target, verify, words_of
 from tasks.sandbox.grader import at_once
 from tasks.solving import check_numbers, options_of, sandbox_of
 
@@ -29,7 +29,7 @@ class Verification(NamedTuple):
 
     folder: TestsFolder
     paths: tuple[str, ...]
-    command: str
+    command: tuple[str, ...]
     feed: Feed | None
     junit: Path
     limits: Limits
@@ -72,10 +72,11 @@ async def prepare_verification(
     for name in chosen:
         if name not in known:
             raise UsageError(f"--problems {name!r}: {tests} has no tests of that program")
-    if filled(target_command, chosen[0]) == target_command:
-        target(target_command)  # one program for all tests: it has to be there
+    command = tuple(words_of(target_command))
+    if filled(command[:1], chosen[0]) == [command[0]]:
+        target(command[:1])  # one program for all tests: it has to be there
     limits = (await sandbox_of(options)).limits()
-    return Verification(folder, tuple(chosen), target_command, feed, junit or tests / "logs" / "verify.xml", limits)
+    return Verification(folder, tuple(chosen), command, feed, junit or tests / "logs" / "verify.xml", limits)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

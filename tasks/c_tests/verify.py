@@ -7,6 +7,7 @@ Not covered: programs that need more of the host: a folder of modules, a network
 
 import asyncio
 import marshal
+import re
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from tasks.sandbox.calls import beyond, died
 
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64")
 READABLE = ("/bin", "/usr/bin", "/usr/share")
+
+_FIELD = re.compile(r"\{(path|folder|name|stem)\}")
 
 
 class Target(NamedTuple):
@@ -46,12 +49,17 @@ class Verified(NamedTuple):
 
 
 async def verify(
-    folder: TestsFolder, paths: Sequence[str], template: str, feed: Feed | None, limits: Limits, at_once: int
+    folder: TestsFolder,
+    paths: Sequence[str],
+    template: Sequence[str],
+    feed: Feed | None,
+    limits: Limits,
+    at_once: int,
 ) -> list[Verified]:
     """Run the tests of these programs on the target of each, so many programs at a time; results in their order.
 
-    In `template` {path}, {folder}, {name} and {stem} stand for p001/C/p001.c, p001/C, p001.c and p001. `feed` None:
-    as the folder says of each program, else to standard input.
+    In the words of `template` {path}, {folder}, {name} and {stem} stand for p001/C/p001.c, p001/C, p001.c and p001.
+    `feed` None: as the folder says of each program, else to standard input.
     """
     places = asyncio.Semaphore(at_once)
 
@@ -64,17 +72,32 @@ async def verify(
     return [each for done in work for each in done.result()]
 
 
-def target(command: str) -> Target:
-    """Return the program of a command line; raises UsageError where there is none."""
+def words_of(command: str) -> list[str]:
+    """Split a command line, or a template of one, as a shell does; raises UsageError where it is none."""
     try:
         words = shlex.split(command)
     except ValueError as problem:
         raise UsageError(f"target command {command!r}: {problem}") from None
     if not words:
         raise UsageError("target command: it is empty; name a program")
+    return words
+
+
+def filled(template: Sequence[str], path: str) -> list[str]:
+    """Return the words of the command line of a program's target.
+
+    They are split before and filled in one pass: whatever a name holds, it is a part of one word and read once.
+    """
+    file = PurePosixPath(path)
+    known = {"path": path, "folder": str(file.parent), "name": file.name, "stem": file.stem}
+    return [_FIELD.sub(lambda field: known[field[1]], word) for word in template]
+
+
+def target(words: Sequence[str]) -> Target:
+    """Return the program of a command line; raises UsageError where there is none."""
     program = words[0] if "/" in words[0] else shutil.which(words[0])
     if program is None or not Path(program).is_file():
-        raise UsageError(f"target command {command!r}: there is no program {words[0]!r}")
+        raise UsageError(f"target command {shlex.join(words)}: there is no program {words[0]!r}")
     files, placed = [], []
     for number, word in enumerate([program, *words[1:]]):
         path = Path(word)
@@ -100,22 +123,15 @@ async def run_tests(program: Target, tests: Sequence[Test], feed: Feed, limits: 
     ]
 
 
-async def _verified(folder: TestsFolder, path: str, template: str, feed: Feed, limits: Limits) -> list[Verified]:
+async def _verified(
+    folder: TestsFolder, path: str, template: Sequence[str], feed: Feed, limits: Limits
+) -> list[Verified]:
     try:
         tests = read_tests(folder.file(path))
         program = target(filled(template, path))
         return await run_tests(program, tests, feed, limits, path)
     except (OSError, ValueError, HarnessError) as problem:
         return [Verified(path, 0, "error", 0.0, str(problem), str(problem))]
-
-
-def filled(template: str, path: str) -> str:
-    """Return the command line of a program's target."""
-    file = PurePosixPath(path)
-    known = {"path": path, "folder": str(file.parent), "name": file.name, "stem": file.stem}
-    for name, value in known.items():
-        template = template.replace(f"{{{name}}}", shlex.quote(value) if value != value.strip() else value)
-    return template
 
 
 def _is_file(path: Path) -> bool:

@@ -13,7 +13,7 @@ from tasks.c_tests.files import Test, TestsFolder
 from tasks.c_tests.junit import write_junit
 from tasks.c_tests.sources import Source
 from tasks.c_tests.trying import Feed
-from tasks.c_tests.verify import Verified, filled, target, verify
+from tasks.c_tests.verify import Verified, filled, target, verify, words_of
 
 DOUBLE = """#include <stdio.h>
 int main(void) {
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> TestsFolder:
 
 
 def verified(folder: TestsFolder, command: str, limits: Limits, feed: Feed | None = None) -> list[Verified]:
-    return asyncio.run(verify(folder, folder.paths(), command, feed, limits, 2))
+    return asyncio.run(verify(folder, folder.paths(), words_of(command), feed, limits, 2))
 
 
 def test_every_test_has_its_end(folder: TestsFolder, limits: Limits, tmp_path: Path):
@@ -66,7 +66,16 @@ def test_a_target_for_each_program(folder: TestsFolder, limits: Limits, tmp_path
     assert [each.outcome for each in results][:2] == ["passed", "passed"]
     assert (results[-1].outcome, results[-1].path) == ("error", "p2/C/other.c")
     assert "there is no program" in results[-1].reason
-    assert filled("{path} {folder} {name} {stem}", "p1/C/a.c") == "p1/C/a.c p1/C a.c a"
+    assert filled(["{path}", "{folder}/{name}", "{stem}"], "p1/C/a.c") == ["p1/C/a.c", "p1/C/a.c", "a"]
+
+
+@pytest.mark.parametrize("name", ["a b", " it's", 'say "x', "{stem} {path}", "back\\slash"])
+def test_a_name_is_no_part_of_the_command_line(folder: TestsFolder, limits: Limits, tmp_path: Path, name: str):
+    folder.write(Source(path=f"p3/{name}.c", text=DOUBLE), "stdin", TESTS[:2])
+    (tmp_path / name).write_bytes((tmp_path / "double").read_bytes())
+    results = verified(folder, f"{tmp_path}/{{stem}}", limits)
+    assert [each.outcome for each in results if each.path == f"p3/{name}.c"] == ["passed", "passed"]
+    assert filled(["{folder}/{stem}"], f"p3/{name}.c") == [f"p3/{name}"]
 
 
 def test_a_script_and_the_files_it_names(folder: TestsFolder, limits: Limits, tmp_path: Path):
@@ -78,7 +87,7 @@ def test_a_script_and_the_files_it_names(folder: TestsFolder, limits: Limits, tm
 @pytest.mark.parametrize("command", ["", "/no/such/program", "no-such-program-anywhere", "'"])
 def test_no_program_is_a_usage_error(command: str):
     with pytest.raises(UsageError, match="target command"):
-        target(command)
+        target(words_of(command))
 
 
 def test_junit_holds_everything_that_xml_can(tmp_path: Path):
