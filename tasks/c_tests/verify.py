@@ -94,16 +94,20 @@ def filled(template: Sequence[str], path: str) -> list[str]:
 
 
 def target(words: Sequence[str]) -> Target:
-    """Return the program of a command line; raises UsageError where there is none."""
+    """Return the program of a command line; raises UsageError where there is none, or a file cannot be read."""
     program = words[0] if "/" in words[0] else shutil.which(words[0])
-    if program is None or not Path(program).is_file():
+    if program is None or not _is_file(Path(program)):
         raise UsageError(f"target command {shlex.join(words)}: there is no program {words[0]!r}")
     files, placed = [], []
     for number, word in enumerate([program, *words[1:]]):
         path = Path(word)
         if _is_file(path) and not any(path.resolve().is_relative_to(root) for root in SYSTEM):
             name = f"{number}-{path.name}"
-            files.append((name, 0o755, path.read_bytes()))
+            try:
+                files.append((name, 0o755, path.read_bytes()))
+            except OSError as problem:
+                said = f"{word!r} cannot be read ({problem.strerror})"
+                raise UsageError(f"target command {shlex.join(words)}: {said}") from None
             placed.append(f"./{name}")
         else:
             placed.append(str(path.absolute()) if number == 0 else word)
@@ -126,12 +130,14 @@ async def run_tests(program: Target, tests: Sequence[Test], feed: Feed, limits: 
 async def _verified(
     folder: TestsFolder, path: str, template: Sequence[str], feed: Feed, limits: Limits
 ) -> list[Verified]:
+    """Every test has its row, whatever kept it from running; a file of tests that cannot be read is one row."""
+    count = 1
     try:
         tests = read_tests(folder.file(path))
-        program = target(filled(template, path))
-        return await run_tests(program, tests, feed, limits, path)
-    except (OSError, ValueError, HarnessError) as problem:
-        return [Verified(path, 0, "error", 0.0, str(problem), str(problem))]
+        count = len(tests)
+        return await run_tests(target(filled(template, path)), tests, feed, limits, path)
+    except (ValueError, HarnessError) as problem:
+        return [Verified(path, number, "error", 0.0, str(problem), str(problem)) for number in range(count)]
 
 
 def _is_file(path: Path) -> bool:

@@ -69,6 +69,24 @@ def test_a_target_for_each_program(folder: TestsFolder, limits: Limits, tmp_path
     assert filled(["{path}", "{folder}/{name}", "{stem}"], "p1/C/a.c") == ["p1/C/a.c", "p1/C/a.c", "a"]
 
 
+def test_without_a_target_every_test_is_an_error(folder: TestsFolder, limits: Limits, tmp_path: Path):
+    results = verified(folder, f"{tmp_path}/nothing-{{stem}}", limits)
+    assert [(each.path, each.number) for each in results] == [
+        *(("p1/C/double.c", number) for number in range(len(TESTS))),
+        ("p2/C/other.c", 0),
+    ]
+    assert {each.outcome for each in results} == {"error"}
+    results = verified(folder, f"{tmp_path / 'double'} /proc/self/mem", limits)  # a file that nobody can read
+    assert len(results) == len(TESTS) + 1
+    assert all("'/proc/self/mem' cannot be read (Input/output error)" in each.reason for each in results)
+
+
+def test_a_file_that_holds_no_tests_is_one_error(folder: TestsFolder, limits: Limits, tmp_path: Path):
+    folder.file("p1/C/double.c").write_text("[{]")
+    results = verified(folder, str(tmp_path / "double"), limits)
+    assert [(each.path, each.outcome) for each in results] == [("p1/C/double.c", "error"), ("p2/C/other.c", "failed")]
+
+
 @pytest.mark.parametrize("name", ["a b", " it's", 'say "x', "{stem} {path}", "back\\slash"])
 def test_a_name_is_no_part_of_the_command_line(folder: TestsFolder, limits: Limits, tmp_path: Path, name: str):
     folder.write(Source(path=f"p3/{name}.c", text=DOUBLE), "stdin", TESTS[:2])
