@@ -22,6 +22,7 @@ from tasks.c_tests.trying import Feed
 
 MADE = Path(".consort") / "made.jsonl"
 SUFFIX, TASK_SUFFIX = ".json", ".test_task.json"
+OWN = ("logs/", ".consort/")  # what is there beside the tests
 
 
 class Test(Record):
@@ -80,10 +81,14 @@ class TestsFolder:
         return made.feed if made else None
 
     def paths(self) -> list[str]:
-        """The programs that have tests here."""
-        found = (path.relative_to(self.path) for path in self.path.rglob(f"*{SUFFIX}"))
-        names = (path.as_posix() for path in found if path.parts[0] not in ("logs", ".consort"))
-        return sorted(name.removesuffix(SUFFIX) for name in names if not name.endswith(TASK_SUFFIX))
+        """The programs that have tests here: those that are known, and what others have put here."""
+        found = (path.relative_to(self.path).as_posix() for path in self.path.rglob(f"*{SUFFIX}"))
+        return sorted(
+            name.removesuffix(SUFFIX)
+            for name in found
+            if name.removesuffix(SUFFIX) in self._made  # a program's folder may be called logs as well
+            or not (name.startswith(OWN) or name.endswith(TASK_SUFFIX))
+        )
 
     def drop(self, path: str) -> None:
         """Delete the tests of a program: they are of a text or of a build that is no more."""

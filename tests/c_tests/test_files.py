@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import UsageError
-from tasks.c_tests.files import Test, TestsFolder, read_tests
+from tasks.c_tests.files import Test, TestsFolder, read_tests, write_json
 from tasks.c_tests.sources import Source
 from tests.processes import CHECKOUT, until
 
@@ -45,6 +45,18 @@ def test_other_texts_and_feeds_have_no_tests(tmp_path: Path):
     assert folder.kept(ECHO, "stdin") == []
     folder.file(ECHO.path).unlink()
     assert TestsFolder(tmp_path).kept(ECHO, "stdin") == []
+
+
+def test_programs_of_a_folder_called_logs_have_their_tests(tmp_path: Path):
+    paths = ["C/a.c", "logs/C/a.c", "logs/a.c"]
+    folder = TestsFolder(tmp_path)
+    for path in paths:
+        folder.write(ECHO.model_copy(update={"path": path}), "stdin", TESTS)
+    write_json(tmp_path / "logs" / "generation_results.json", {})
+    assert folder.paths() == TestsFolder(tmp_path).paths() == paths
+    (tmp_path / ".consort" / "made.jsonl").unlink()
+    write_json(tmp_path / ".consort" / "more.json", [])
+    assert TestsFolder(tmp_path).paths() == ["C/a.c"]
 
 
 def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path):
