@@ -291,6 +291,21 @@ def test_files_that_cannot_be_used_are_named_and_counted(flow: Run, tmp_path: Pa
     assert list(made_in(tmp_path)) == ["good/good.c.json"]
 
 
+def test_a_file_name_that_is_no_text_is_told(flow: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    (folder / "good.c").write_text(SUM)
+    (folder / os.fsdecode(b"\xff.c")).write_text(SUM)
+    command = generating(
+        tmp_path, "--num-tests", "1", sources=folder, models=f"recorded:{write_replies(tmp_path / 'r.jsonl', '1 2')}"
+    )
+    ended = flow(*command, PYTHONIOENCODING="utf-8:strict")
+    assert ended.returncode == 0, ended.stderr
+    assert "  \\udcff.c: its name is not UTF-8 text" in ended.stdout
+    assert "complete 1 of 1 files, 1 tests" in ended.stdout
+    assert results_of(tmp_path)["unusable"] == [{"path": "\\udcff.c", "reason": "its name is not UTF-8 text"}]
+
+
 def test_short_tests_are_written_and_none_are_not(flow: Run, tmp_path: Path) -> None:
     text = SUM.replace("return 0", "return a == 13")
     sources, replies = write_sources(tmp_path / "s.jsonl", 2, text=text), tmp_path / "r.jsonl"

@@ -129,9 +129,10 @@ def read_tests(file: Path) -> list[Test]:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file whole or not at all. Half a surrogate pair is written as JSON's own escape of it."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(content, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
+    said = json.dumps(content, indent=4, ensure_ascii=False) + "\n"
+    part.write_text(said, encoding="utf-8", errors="backslashreplace")
     part.replace(path)
 
 

@@ -42,7 +42,7 @@ class Source(Record):
 
 
 class Unusable(NamedTuple):
-    """A file that no tests are made for, and why."""
+    """A file that no tests are made for, and why. In its path half a surrogate pair is escaped, to be shown."""
 
     path: str
     reason: str
@@ -77,14 +77,15 @@ def read_sources(where: str, *, first_per_folder: bool = False) -> Sources:
             unusable.append(Unusable(source.path, reason))
         else:
             usable.append(source)
+    unfit = tuple(Unusable(each.path.encode(errors="backslashreplace").decode(), each.reason) for each in unusable)
     if not usable:
-        said = f"{unusable[0].path}: {unusable[0].reason}" if unusable else "it holds no C files"
+        said = f"{unfit[0].path}: {unfit[0].reason}" if unfit else "it holds no C files"
         wanted = f" ({FIRST_PER_FOLDER})" if first_per_folder else ""
         raise UsageError(f"--sources {where!r}: no program{wanted} can be used; {said}")
     groups: dict[object, list[Source]] = {}
     for source in usable:
         groups.setdefault(PurePosixPath(source.path).parent if first_per_folder else source.path, []).append(source)
-    return Sources(tuple(map(tuple, groups.values())), tuple(unusable))
+    return Sources(tuple(map(tuple, groups.values())), unfit)
 
 
 def digest_of(sources: Iterable[Source]) -> str:
@@ -98,7 +99,9 @@ def fault(source: Source) -> str | None:
     path = PurePosixPath(source.path)
     if path.is_absolute() or ".." in path.parts or not path.name or "\0" in source.path or "\\" in source.path:
         return "its path leads out of the folder"
-    if not _is_text(source.text) or not _is_text(source.path):
+    if not _is_text(source.path):
+        return "its name is not UTF-8 text"
+    if not _is_text(source.text):
         return "not UTF-8 text"
     if not SHORTEST <= len(source.text) <= LONGEST:
         few = len(source.text) < SHORTEST

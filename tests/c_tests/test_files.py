@@ -59,6 +59,14 @@ def test_programs_of_a_folder_called_logs_have_their_tests(tmp_path: Path):
     assert TestsFolder(tmp_path).paths() == ["C/a.c"]
 
 
+def test_half_a_surrogate_pair_is_read_back(tmp_path: Path):
+    content = [{"path": os.fsdecode(b"\xff.c"), "reason": "\ud800 é ☃"}]
+    write_json(tmp_path / "a.json", content)
+    written = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(written) == content
+    assert "é ☃" in written
+
+
 def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path):
     TestsFolder(tmp_path).write(ECHO, "stdin", TESTS)
     made = tmp_path / ".consort" / "made.jsonl"
