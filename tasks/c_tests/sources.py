@@ -8,6 +8,7 @@ What cannot be used is named with the reason. Whether a program compiles is foun
 import hashlib
 import json
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from blocks.errors import UsageError
 from blocks.records import Record
 
 SHORTEST, LONGEST = 50, 50_000  # characters
+LONGEST_PART = 255  # bytes of a folder's or a file's name
+LONGEST_NAME = LONGEST_PART - len("..test_task.json.part")  # what a file of tests is called while it is written
 FIRST_PER_FOLDER = "p*/C/*.c"
 
 # Comments, strings and character constants; what is left is code.
@@ -101,6 +104,8 @@ def fault(source: Source) -> str | None:
         return "its path leads out of the folder"
     if not _is_text(source.path):
         return "its name is not UTF-8 text"
+    if len(path.name.encode()) > LONGEST_NAME or any(len(part.encode()) > LONGEST_PART for part in path.parts):
+        return f"its name is too long for a file of tests (over {LONGEST_NAME} bytes)"
     if not _is_text(source.text):
         return "not UTF-8 text"
     if not SHORTEST <= len(source.text) <= LONGEST:
@@ -122,10 +127,12 @@ def _of_folder(folder: Path, unusable: list[Unusable]) -> Iterator[Source]:
     found = (path for path in folder.rglob("*.c") if not any(part.startswith(".") for part in _parts(path, folder)))
     for path in sorted(found, key=lambda path: _parts(path, folder)):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir():
-            continue
         try:
-            yield Source(path=name, text=path.read_bytes().decode("utf-8-sig"))
+            kind = path.stat().st_mode
+            if stat.S_ISREG(kind):
+                yield Source(path=name, text=path.read_bytes().decode("utf-8-sig"))
+            elif not stat.S_ISDIR(kind):
+                unusable.append(Unusable(name, "no regular file"))  # one may wait for ever for what a pipe holds
         except OSError as problem:
             unusable.append(Unusable(name, f"cannot be read ({problem.strerror})"))
         except UnicodeDecodeError:

@@ -1,12 +1,15 @@
 """Which C programs are found, and why others are not used."""
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from blocks.errors import UsageError
-from tasks.c_tests.sources import Source, Unusable, fault, read_sources
+from tasks.c_tests.files import TestsFolder
+from tasks.c_tests.sources import LONGEST_NAME, LONGEST_PART, Source, Unusable, fault, read_sources
 from tests.processes import CHECKOUT
 
 HELLO = '#include <stdio.h>\n\nint main(void) {\n    printf("hello, {world}\\n");\n    return 0;\n}\n'
@@ -102,6 +105,28 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path):
         ("b.c", "not UTF-8 text"),
         ("gone.c", "cannot be read (No such file or directory)"),
     ]
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, a_c=HELLO)
+    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    os.mkfifo(tmp_path / "b.c")
+    (tmp_path / "c.c").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("d.c")
+        found = read_sources(str(tmp_path))
+    assert found.unusable == tuple(Unusable(f"{name}.c", "no regular file") for name in "bcd")
+
+
+def test_a_name_of_which_files_of_tests_cannot_be_called(tmp_path: Path):
+    longest = "é" * 116 + ".c"
+    assert len(longest.encode()) == LONGEST_NAME
+    source = Source(path=f"{'d' * LONGEST_PART}/{longest}", text=HELLO)
+    assert fault(source) is None
+    TestsFolder(tmp_path).write(source, "stdin", [])
+    assert TestsFolder(tmp_path).paths() == [source.path]
+    for path in (f"p1/a{longest}", f"{'d' * (LONGEST_PART + 1)}/a.c"):
+        assert fault(Source(path=path, text=HELLO)) == "its name is too long for a file of tests (over 234 bytes)"
 
 
 @pytest.mark.parametrize(
