@@ -26,8 +26,10 @@ _ASIDE = re.compile(r"//(?:\\\r?\n|[^\n])*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\\n])*
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]+)", re.MULTILINE)
 _CONDITIONAL = re.compile(r"^[ \t]*#[ \t]*(?:else|elif)", re.MULTILINE)
 _MAIN = re.compile(r"\bmain\s*\(")
+# C may have variables called template and class.
 _CPP = re.compile(
-    r"\busing\s+namespace\b|\bstd\s*::|\btemplate\s*<|\bc(?:out|err)\s*<<|\bcin\s*>>|\bclass\s+\w+\s*[:{]"
+    r"\busing\s+namespace\b|\bstd\s*::|\bc(?:out|err)\s*<<|\bcin\s*>>|\bclass\s+\w+\s*[:{]"
+    r"|\btemplate\s*<\s*(?:>|(?:typename|class)\b\s*[\w.>]|(?!sizeof\b)[A-Za-z_]\w*(?:\s+\w+)+\s*[,>=])"
 )
 _CPP_SUFFIXES = (".cpp", ".cc", ".cxx", ".hpp", ".c++")
 
