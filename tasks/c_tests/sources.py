@@ -5,6 +5,7 @@ An example row: {"path": "p001/C/p001.c", "source": "#include <stdio.h>\\nint ma
 What cannot be used is named with the reason. Whether a program compiles is found out later, in the sandbox.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -132,13 +133,32 @@ def _of_folder(folder: Path, unusable: list[Unusable]) -> Iterator[Source]:
         try:
             kind = path.stat().st_mode
             if stat.S_ISREG(kind):
-                yield Source(path=name, text=path.read_bytes().decode("utf-8-sig"))
+                yield Source(path=name, text=_decoded(path.read_bytes()))
             elif not stat.S_ISDIR(kind):
                 unusable.append(Unusable(name, "no regular file"))  # one may wait for ever for what a pipe holds
         except OSError as problem:
             unusable.append(Unusable(name, f"cannot be read ({problem.strerror})"))
         except UnicodeDecodeError:
-            unusable.append(Unusable(name, "not UTF-8 text"))
+            unusable.append(Unusable(name, "not UTF-8 text; convert it, by iconv -f GBK -t UTF-8 say"))
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text of a program, which need not be UTF-8 in comments: gcc takes them, and they change nothing.
+
+    Raises UnicodeDecodeError where other bytes of it are not.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # a character for each byte
+        code = _ASIDE.sub(_blank_comment, text)
+        if not code.isascii():
+            raise
+    with contextlib.suppress(UnicodeDecodeError):
+        chinese = data.decode("gb18030")
+        if _ASIDE.sub(_blank_comment, chinese) == code:  # a character's last byte may be a backslash to gcc
+            return chinese
+    return text
 
 
 def _parts(path: Path, folder: Path) -> tuple[str, ...]:
@@ -180,6 +200,10 @@ def _is_text(text: str) -> bool:
 def _is_c_header(name: str) -> bool:
     """Tell C's headers, and a project's own, from those of C++: `iostream`, `cmath`, `bits/stdc++.h`."""
     return "." in PurePosixPath(name).name and "++" not in name and not name.endswith(".hpp")
+
+
+def _blank_comment(aside: re.Match[str]) -> str:
+    return _blank(aside) if aside[0].startswith("/") else aside[0]
 
 
 def _blank(aside: re.Match[str]) -> str:

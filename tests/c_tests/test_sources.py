@@ -117,9 +117,43 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path):
     (tmp_path / "folder.c").mkdir()
     found = read_sources(str(tmp_path))
     assert [(file.path, file.reason) for file in found.unusable] == [
-        ("b.c", "not UTF-8 text"),
+        ("b.c", "not UTF-8 text; convert it, by iconv -f GBK -t UTF-8 say"),
         ("gone.c", "cannot be read (No such file or directory)"),
     ]
+
+
+GREETED = "/* 读入两个数 */\n" + HELLO + "// 结束\n"
+ACCENTED = "/* © 1999 */\n" + HELLO + "// d'accord, ça va\n"
+CUT = HELLO.replace("int main", "// 誠\nint main")  # in GBK the last byte of that line is a backslash
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (GREETED.encode("gbk"), GREETED),
+        (ACCENTED.encode("latin-1"), ACCENTED),
+        (ACCENTED.encode("utf-8-sig"), ACCENTED),
+        (("/* 人 */" + HELLO + "// 𠀀").encode("gb18030"), "/* 人 */" + HELLO + "// 𠀀"),
+        (HELLO.replace("hello", "你好").encode("gbk"), None),
+        (HELLO.replace("return 0", "return 'é' != 0").encode("latin-1"), None),
+        (HELLO.replace("return", "int é; return").encode("latin-1"), None),
+        (HELLO.replace("hello", "/* é */").encode("latin-1"), None),
+        (HELLO.encode("utf-16"), None),
+    ],
+)
+def test_bytes_that_are_not_utf_8_may_stand_in_comments(tmp_path: Path, data: bytes, text: str | None):
+    write(tmp_path, a_c=HELLO)
+    (tmp_path / "b.c").write_bytes(data)
+    found = read_sources(str(tmp_path))
+    assert [group[0].text for group in found.groups] == [HELLO, text][: len(found.groups)]
+    assert (len(found.groups), len(found.unusable)) == ((1, 1) if text is None else (2, 0))
+
+
+def test_a_text_means_what_its_bytes_mean_to_gcc(tmp_path: Path):
+    assert b"\\\n" in CUT.encode("gbk")
+    (tmp_path / "a.c").write_bytes(CUT.encode("gbk"))
+    with pytest.raises(UsageError, match=r"a\.c: no main"):
+        read_sources(str(tmp_path))
 
 
 def test_what_is_no_regular_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
