@@ -6,6 +6,7 @@ Source of the format: gcov(1), --json-format.
 
 import shlex
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ValidationError
 
@@ -31,8 +32,10 @@ class Coverage(Record):
 async def coverage(program: Program, inputs: Sequence[str], feed: Feed, limits: Limits) -> Coverage | None:
     """Return what accepted inputs reach; None where gcov has nothing to say. Raises HarnessError."""
     script, files = _script(program, inputs, feed)
+    # Nothing is optimised, whatever the program's own flags say.
+    source = ("-x", "c", program.file, "-x", "none", *program.cflags, "-O0")
     commands = [
-        [tool("gcc"), "-O0", "-w", "--coverage", "-c", "-o", OBJECT, "-x", "c", program.file],
+        [tool("gcc"), "-w", "--coverage", "-c", "-o", OBJECT, *source],
         [tool("gcc"), "--coverage", "-o", "main", OBJECT, *program.cflags],
         [tool("sh"), SCRIPT],
     ]
@@ -81,7 +84,7 @@ def _read(archive: bytes, file: str) -> Coverage | None:
         return None
     lines: dict[int, _Line] = {}
     for each in report.files:
-        for line in each.lines if each.file == file else ():
+        for line in each.lines if PurePosixPath(each.file) == PurePosixPath(file) else ():  # a ./ may be left out
             known = lines.get(line.line_number)
             if known is None or line.count > known.count:  # a line of several functions is there for each
                 lines[line.line_number] = line

@@ -67,3 +67,18 @@ def test_a_program_that_writes_the_report_itself_is_not_believed(limits: Limits)
     text = '#include <unistd.h>\nint main(void) {\n    unlink("program.gcno");\n    _exit(0);\n}\n'
     found = reached([""], limits, text=text)
     assert found is None or found.line in (None, 0.0)
+
+
+@pytest.mark.parametrize("path", ["p/-dash.c", "--version.c", "./a.c", "é 1.c"])
+def test_a_file_of_any_name(limits: Limits, path: str):
+    found = asyncio.run(coverage(Program(text=TEXT, path=path), ["5"], "stdin", limits))
+    assert found is not None
+    assert found.missed == (4, 10, 11, 14, 15)
+
+
+def test_the_compiler_is_told_what_it_is_told_otherwise(limits: Limits):
+    text = "#include <math.h>\n#ifdef ROOT\nint main(int n, char **v) {\n    return sqrt(n) > ROOT;\n}\n#endif\n"
+    flags = ("-DROOT=5", "-std=c11", "-O2", "-lm")
+    found = asyncio.run(coverage(Program(text=text, path="a.c", cflags=flags), [""], "stdin", limits))
+    assert found is not None
+    assert (found.line, found.missed) == (100.0, ())
