@@ -182,6 +182,38 @@ def test_a_program_verified_against_its_tests(made: Path, flow: Run, tmp_path: P
     assert "there is no program" in ended.stderr
 
 
+def test_verifying_is_refused_in_one_line(made: Path, flow: Run, tmp_path: Path) -> None:
+    usual = {"--tests": made / "tests", "--target-command": "/bin/cat", "--junit": tmp_path / "junit.xml"}
+    for more, said in (
+        (
+            {"--problems": ","},
+            "--problems ',': it names no program; give paths such as p001/C/p001.c, or leave it out",
+        ),
+        ({"--problems": ""}, "--problems '': it names no program; give"),
+        ({"--problems": "p009.c"}, "--problems 'p009.c'"),
+        ({"--junit": tmp_path}, f"--junit {tmp_path}: that is a folder; name a file"),
+        ({"--junit": FLOW / "junit.xml"}, "its folder cannot be made ("),
+        ({"--junit": "/proc/nothing/junit.xml"}, "its folder cannot be made ("),
+        ({"--target-command": "'"}, "target command"),
+    ):
+        flags = [part for pair in {**usual, **more}.items() for part in pair]
+        ended = flow(FLOW, "verify", *flags)
+        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), (more, ended.stderr)
+        assert said in ended.stderr
+        assert ended.stdout == ""
+
+
+def test_a_table_that_is_not_to_be_lost_with_the_xml(made: Path, flow: Run, tmp_path: Path) -> None:
+    (tmp_path / ".junit.xml.part").mkdir()
+    command = [FLOW, "verify", "--tests", made / "tests", "--junit", tmp_path / "junit.xml", "--problems"]
+    ended = flow(*command, "p001/C/p001.c", "--target-command", "/bin/cat")
+    assert ended.returncode == 1
+    assert re.search(r"p001/C/p001\.c +│ +8 │", ended.stdout)
+    assert ended.stderr == (
+        f"passed 0 of 8 tests; programs: 1; --junit {tmp_path / 'junit.xml'}: cannot be written (Is a directory)\n"
+    )
+
+
 def test_tests_that_were_deleted_or_are_from_another_text_are_made_again(flow: Run, tmp_path: Path) -> None:
     sources, replies = write_sources(tmp_path / "s.jsonl", 3), write_replies(tmp_path / "r.jsonl", "1 2", "3 4")
     with recorded_server(replies) as url:

@@ -1,6 +1,7 @@
 """The job of verifying a program against generated tests: what is checked first, the table, the JUnit XML."""
 
 import logging
+import os
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,12 +41,15 @@ async def verification(**parameters: Any) -> State[Any]:
     job = await prepare_verification(**parameters)
     limits = await grading.prepare(job.limits)
     results = await verify(job.folder, job.paths, job.command, job.feed, limits, at_once())
-    write_junit(job.junit, results)
     passed = sum(each.outcome == "passed" for each in results)
+    said = f"passed {passed} of {len(results)} tests; programs: {len(job.paths)}"
+    logging.getLogger("prefect.flow_runs").addFilter(_is_news)
     console = Console()
     console.print(_table(results))
-    logging.getLogger("prefect.flow_runs").addFilter(_is_news)
-    said = f"passed {passed} of {len(results)} tests; programs: {len(job.paths)}"
+    try:
+        write_junit(job.junit, results)
+    except OSError as problem:
+        return Failed(message=f"{said}; --junit {job.junit}: cannot be written ({problem.strerror})")
     for line in (said, f"junit: {job.junit}"):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return Completed(message=said) if passed == len(results) else Failed(message=said)
@@ -69,6 +73,10 @@ async def prepare_verification(
     if not known:
         raise UsageError(f"--tests {tests}: there are no generated tests; name the folder that holds them")
     chosen = [name.strip() for name in problems.split(",") if name.strip()] if problems is not None else known
+    if not chosen:
+        raise UsageError(
+            f"--problems {problems!r}: it names no program; give paths such as {known[0]}, or leave it out"
+        )
     for name in chosen:
         if name not in known:
             raise UsageError(f"--problems {name!r}: {tests} has no tests of that program")
@@ -76,7 +84,21 @@ async def prepare_verification(
     if filled(command[:1], chosen[0]) == [command[0]]:
         target(command[:1])  # one program for all tests: it has to be there
     limits = (await sandbox_of(options)).limits()
-    return Verification(folder, tuple(chosen), command, feed, junit or tests / "logs" / "verify.xml", limits)
+    junit = junit or tests / "logs" / "verify.xml"
+    _make_room(junit)
+    return Verification(folder, tuple(chosen), command, feed, junit, limits)
+
+
+def _make_room(junit: Path) -> None:
+    """Make the folder of a file that is to be written at the end; raises UsageError where it will not be."""
+    if junit.is_dir():
+        raise UsageError(f"--junit {junit}: that is a folder; name a file")
+    try:
+        junit.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UsageError(f"--junit {junit}: its folder cannot be made ({problem.strerror}); name another") from None
+    if not os.access(junit.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--junit {junit}: nothing can be written there; name another")
 
 
 def _is_news(record: logging.LogRecord) -> bool:
