@@ -50,7 +50,8 @@ async def verification(**parameters: Any) -> State[Any]:
         write_junit(job.junit, results)
     except OSError as problem:
         return Failed(message=f"{said}; --junit {job.junit}: cannot be written ({problem.strerror})")
-    for line in (said, f"junit: {job.junit}"):
+    told = [said] if passed == len(results) else []  # of what failed the command's last line is the state's message
+    for line in (*told, f"junit: {job.junit}"):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return Completed(message=said) if passed == len(results) else Failed(message=said)
 
