@@ -9,8 +9,9 @@ import inspect
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from cyclopts import Parameter
 from prefect import Flow, flow
 from prefect.client.schemas.objects import State
 
@@ -38,7 +39,7 @@ async def generate_tests(
     time_limit: float = 5.0,
     memory_limit: int | None = None,
     output_limit: int | None = None,
-    cflags: str = "-lm",
+    cflags: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-lm",
     temperature: float | None = None,
     top_p: float | None = None,
     max_tokens: int | None = None,

@@ -17,7 +17,9 @@ from xml.etree import ElementTree
 
 import duckdb
 import pytest
+from prefect.utilities.callables import parameter_schema
 
+from flows.generate_tests import generate_tests
 from tests.conftest import Run
 from tests.processes import CHECKOUT, heed_interrupts, post, recorded_server, stats, until
 
@@ -378,6 +380,19 @@ def test_arguments(flow: Run, tmp_path: Path) -> None:
     assert task["command"].endswith("%t 0 --feed args")
 
 
+def test_flags_of_the_compiler_are_words_of_their_own(flow: Run, tmp_path: Path) -> None:
+    text = SUM.replace("a + b", "(int)sqrt(a * FACTOR) + b").replace("int main", "#include <math.h>\nint main")
+    replies = write_replies(tmp_path / "r.jsonl", "9 4")
+    sources = write_sources(tmp_path / "s.jsonl", 1, text=text)
+    more = ("--num-tests", "1", "--coverage", "--cflags", "-DFACTOR=4 -lm")
+    ended = flow(*generating(tmp_path, *more, sources=sources, models=f"recorded:{replies}"))
+    assert ended.returncode == 0, ended.stderr
+    assert made_in(tmp_path)["p999/C/403_quota.c.json"] == [{"input": "9 4", "output": "10"}]
+    assert "coverage: lines 100.0 %" in ended.stdout
+    schema = parameter_schema(generate_tests).properties["cflags"]
+    assert (schema["type"], schema["default"]) == ("string", "-lm")
+
+
 def test_the_first_that_compiles_of_each_folder(flow: Run, tmp_path: Path) -> None:
     for name, text in (
         ("p1/C/a.c", SUM.replace("a + b", "a +")),
@@ -536,6 +551,7 @@ def test_wrong_usage_is_one_line(flow: Run, tmp_path: Path) -> None:
         ({"--time-limit": "0"}, "--time-limit 0.0"),
         ({"--timeout": "-1"}, "--timeout -1.0"),
         ({"--cflags": "'"}, "--cflags"),
+        ({"--cflags": "-lm '"}, "No closing quotation"),
         ({"--tests": FLOW}, "that is no folder"),
         ({"--sources": tmp_path / "nothing"}, "no such folder or file"),
         ({"--models": "recorded:nothing.jsonl"}, "there is no file"),
