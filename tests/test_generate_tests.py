@@ -322,6 +322,7 @@ def test_files_that_cannot_be_used_are_named_and_counted(flow: Run, tmp_path: Pa
     rows = {row["c_file"]: row for row in rows_of(tmp_path)}
     assert rows["cpp.c"]["error"] == "unusable: C++"
     assert "error:" in rows["broken.c"]["error"]
+    assert re.search(r"broken/broken\.c: compile_error \(broken\.c:\d+:\d+: error: expected", ended.stdout)
     assert (rows["good.c"]["success"], rows["broken.c"]["success"]) == ("True", "False")
     assert list(made_in(tmp_path)) == ["good/good.c.json"]
 

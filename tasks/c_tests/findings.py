@@ -1,4 +1,7 @@
-"""What a sanitizer reported, in one line that is the same in every run: no addresses, no process numbers."""
+"""What a sanitizer reported, in one line that is the same in every run: no addresses, no process numbers.
+
+And what a compiler complained of, in one line.
+"""
 
 import re
 from pathlib import PurePosixPath
@@ -8,6 +11,7 @@ _ADDRESS = re.compile(r"ERROR: AddressSanitizer:? (?P<what>.+)$", re.MULTILINE)
 _ACCESS = re.compile(r"^(?P<what>READ|WRITE) of size \d+", re.MULTILINE)
 _BEHAVIOUR = re.compile(r":(?P<line>\d+):\d+: runtime error: (?P<what>.+)$", re.MULTILINE)
 _PARTICULARS = re.compile(r" on (?:unknown )?address .*| \(pc .*|:? memory ranges .*|: \(.*")
+_ERROR = re.compile(r"^(?!collect2:).*(?:error: |undefined reference to |multiple definition of ).*$", re.MULTILINE)
 _POINTER = re.compile(r"0x[0-9a-f]+")
 
 
@@ -31,3 +35,12 @@ def finding(report: bytes, file: str) -> str:
 def without_addresses(text: str) -> str:
     """Return a text in which every address is the same."""
     return _POINTER.sub("0x…", text)
+
+
+def first_error(text: str) -> str:
+    """Return the line of a compiler's or a linker's complaint that names the first error; its first line without one.
+
+    Before it they say in which function, after it that there was one.
+    """
+    error = _ERROR.search(text)
+    return error[0].strip() if error else text.strip().split("\n")[0]

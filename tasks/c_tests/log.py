@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from blocks.records import AttemptRow, CallRow, now
 from tasks.c_tests.files import append
+from tasks.c_tests.findings import first_error
 from tasks.c_tests.making import Maker
 from tasks.c_tests.sources import Unusable
 from tasks.runs import OpenRun
@@ -81,7 +82,7 @@ class GenerationLog:
         if made is None:
             return Ended("error", said)
         if made.outcome != "complete":
-            return Ended(made.outcome, (made.error or "").split("\n")[0])
+            return Ended(made.outcome, first_error(made.error or ""))
         counted = (
             f"{made.tests} test{'s' if made.tests != 1 else ''}, {made.rounds} round{'s' if made.rounds != 1 else ''}"
         )

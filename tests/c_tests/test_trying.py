@@ -1,6 +1,7 @@
 """What becomes of inputs, in the real sandbox on both isolation levels."""
 
 import asyncio
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from blocks.limits import Limits
 from tasks.c_tests.building import DoesNotCompile, Program, build, missing
+from tasks.c_tests.findings import first_error
 from tasks.c_tests.trying import Feed, Tried, expected, fed, try_inputs
 from tests.c_tests.conftest import program
 
@@ -111,6 +113,30 @@ def test_what_does_not_compile_says_why(limits: Limits):
         with pytest.raises(DoesNotCompile) as raised:
             asyncio.run(build(program(body), limits))
         assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "said"),
+    [
+        ("int main(void) {\n    int x = ;\n}\n", (), r"a\.c:2:13: error: expected expression before .*"),
+        ('#include "none.h"\nint main(void) {}\n', (), r"a\.c:1:10: fatal error: none\.h: No such file .*"),
+        ("int main(void) {\n    nowhere();\n}\n", (), r".*undefined reference to .nowhere.*"),
+        ("int f(void) { return 0; }\n", (), r".*undefined reference to .main.*"),
+        ("int main(void) {}\n", ("-lnothing",), r".*cannot find -lnothing.*"),
+        ("int main(void) {}\n", ("-fnothing",), r".*error: unrecognized command.line option .*"),
+    ],
+)
+def test_the_first_error_is_what_is_shown(limits: Limits, text: str, flags: tuple[str, ...], said: str):
+    with pytest.raises(DoesNotCompile) as raised:
+        asyncio.run(build(Program(text=text, path="a.c", cflags=flags), limits))
+    assert re.fullmatch(said, first_error(str(raised.value)))
+
+
+def test_without_an_error_the_first_line_is_shown():
+    assert first_error("2 of 3 tests in 6 rounds; rejected: 1 sanitizer (x)\nmore") == (
+        "2 of 3 tests in 6 rounds; rejected: 1 sanitizer (x)"
+    )
+    assert first_error("") == ""
 
 
 def test_the_file_has_its_name_and_the_library_its_functions(limits: Limits):
