@@ -109,10 +109,14 @@ class TestsFolder:
         self._made[source.path] = made
 
 
-def command(file: Path, number: int, feed: Feed) -> str:
-    """Return the command line that runs one test on the program that takes the place of `%t`."""
-    words = [sys.executable, "-m", "tasks.c_tests.check", str(file.resolve()), "%t", str(number), "--feed", feed]
-    return shlex.join(words)
+def command(file: Path, number: int, feed: Feed, time_limit: float | None = None) -> str:
+    """Return the command line that runs one test on the program that takes the place of `%t`.
+
+    `time_limit`: CPU seconds of the run; without it what check.py allows.
+    """
+    limit = [] if time_limit is None else ["--time-limit", f"{time_limit:g}"]
+    words = [sys.executable, "-m", "tasks.c_tests.check", *limit, str(file.resolve())]
+    return shlex.join([*words, "%t", str(number), "--feed", feed])
 
 
 def read_tests(file: Path) -> list[Test]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import UsageError
-from tasks.c_tests.files import Test, TestsFolder, read_tests, write_json
+from tasks.c_tests.files import Test, TestsFolder, command, read_tests, write_json
 from tasks.c_tests.sources import Source
 from tests.processes import CHECKOUT, until
 
@@ -103,6 +103,17 @@ def test_the_commands_of_a_test_task_run_one_test(tmp_path: Path):
     )  # fmt: skip
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "there is no test 4; it has 4, from 0" in wrong.stderr
+
+
+def test_a_command_carries_the_time_limit(tmp_path: Path):
+    source, binary, file = tmp_path / "spin.c", tmp_path / "spin", tmp_path / "spin.c.json"
+    source.write_text("#include <time.h>\nint main(void) { while (clock() < CLOCKS_PER_SEC * 3 / 2); return 0; }\n")
+    subprocess.run(["gcc", "-o", binary, source], check=True)
+    write_json(file, [{"input": "", "output": ""}])
+    assert "--time-limit" not in command(file, 0, "stdin")
+    for limit, code in ((1.0, 1), (20.0, 0)):
+        words = shlex.split(command(file, 0, "stdin", limit).replace("%t", shlex.quote(str(binary))))
+        assert subprocess.run(words, check=False, cwd=CHECKOUT).returncode == code
 
 
 WRITER = """
