@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from prefect.events import emit_event
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationError
 
 from blocks.assignment import Assignment
 from blocks.errors import PoolExhausted, Transient, UsageError
@@ -24,7 +24,7 @@ from blocks.spool import Spool, SpoolFull
 from tasks import grading
 from tasks.models.call_cache import CallCache
 from tasks.models.complete import OpenEndpoint
-from tasks.models.references import Model
+from tasks.models.references import Model, grown
 from tasks.models.rotation import OpenPool, Switch, open_pool
 from tasks.names import file_name, short_hash
 from tasks.report_cache import ReportCache
@@ -81,10 +81,11 @@ class Configuration(Record):
 
 
 class RunFolder(NamedTuple):
-    """A Run-n folder and the run it belongs to."""
+    """A Run-n folder and the run it belongs to; `pools` are as they were written when it was made."""
 
     path: Path
     run_id: str
+    pools: tuple[str, ...]
     created_at: datetime
     new: bool
 
@@ -127,7 +128,7 @@ class OpenRun:
         self.max_tokens = configuration.max_tokens
         self.keep_text = keep_text
         self.assignment = Assignment(models=configuration.models, stages=configuration.stages)
-        self.pools = configuration.pools
+        self.pools = folder.pools
         self.models = models
         self.isolation = limits.isolation if limits else None
         self._limits = limits
@@ -269,15 +270,17 @@ async def _probe(endpoint: OpenEndpoint) -> list[str] | Transient:
 
 
 def open_folder(output: Path, configuration: Configuration, *, cont: bool) -> RunFolder:
-    """Reopen the latest Run-n of an equal configuration, or make the next one."""
+    """Reopen the latest Run-n of an equal configuration, or make the next one.
+
+    A pool that has more members than it had is no other: that is how a run goes on in which no model is left.
+    """
     parent = output / configuration.folder()
     numbers = sorted((int(path.name[4:]) for path in parent.glob("Run-*") if path.name[4:].isdigit()), reverse=True)
     for number in numbers if cont else []:
         path = parent / f"Run-{number}"
         known = _read_config(path)
-        if known is not None and known["digest"] == configuration.digest():
-            created = datetime.fromisoformat(known["created_at"])
-            return RunFolder(path, known["run_id"], created, new=False)
+        if known is not None and (pools := _same(known, configuration)) is not None:
+            return RunFolder(path, known.run_id, pools, known.created_at, new=False)
     return _new_folder(parent, configuration, first=max(numbers, default=0) + 1)
 
 
@@ -301,16 +304,34 @@ def _new_folder(parent: Path, configuration: Configuration, *, first: int) -> Ru
             if not path.exists():
                 raise
             continue
-        return RunFolder(path, run_id, created, new=True)
+        return RunFolder(path, run_id, configuration.pools, created, new=True)
     raise UsageError(f"{parent} holds too many runs; give another --output")
 
 
-def _read_config(path: Path) -> dict[str, str] | None:
+class _Known(BaseModel):
+    """What config.json says; `configuration` may be an older Consort's."""
+
+    run_id: str
+    digest: str
+    created_at: datetime
+    configuration: dict[str, Any] = {}
+
+
+def _read_config(path: Path) -> _Known | None:
     try:
-        known: dict[str, str] = json.loads((path / "config.json").read_text())
-    except (OSError, ValueError):
+        return _Known.model_validate_json((path / "config.json").read_bytes())
+    except (OSError, ValidationError):
         return None
-    return known if {"run_id", "digest", "created_at"} <= known.keys() else None
+
+
+def _same(known: _Known, configuration: Configuration) -> tuple[str, ...] | None:
+    """Return a known run's pools where its configuration is equal but for pools that have grown since."""
+    if known.digest == configuration.digest():
+        return configuration.pools
+    old = tuple(known.configuration.get("pools", ()))
+    if len(old) != len(configuration.pools) or not all(map(grown, old, configuration.pools)):
+        return None
+    return old if configuration.model_copy(update={"pools": old}).digest() == known.digest else None
 
 
 @contextmanager

@@ -412,6 +412,7 @@ def test_the_first_that_compiles_of_each_folder(flow: Run, tmp_path: Path) -> No
 
 
 def test_one_pool_rotates_and_goes_on_after_a_reset(flow: Run, environment: dict[str, str], tmp_path: Path) -> None:
+    """A model that is added to a spent pool goes on with the run, and so does a quota that is back."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -420,10 +421,15 @@ def test_one_pool_rotates_and_goes_on_after_a_reset(flow: Run, environment: dict
     models = "".join(
         f'[endpoints.gen-{name}]\nmodel = "gen-{name}"\nprovider = "dashscope"\n'
         f'base_url = "http://127.0.0.1:{port}/v1"\n'
-        for name in "ab"
+        for name in "abc"
     )
-    (tmp_path / "models.toml").write_text(models + '[pools.gen-pool]\nendpoints = ["gen-a", "gen-b"]\n')
-    assert flow("-m", "blocks.register", tmp_path / "models.toml").returncode == 0
+
+    def register(*names: str) -> None:
+        pool = f"[pools.gen-pool]\nendpoints = {json.dumps(names)}\n"
+        (tmp_path / "models.toml").write_text(models + pool)
+        assert flow("-m", "blocks.register", tmp_path / "models.toml").returncode == 0
+
+    register("gen-a", "gen-b")
     command = generating(tmp_path, "--num-tests", "1", "--workers", "3", sources=sources, models="gen-pool")
     with serving(few, port) as url:
         ended = flow(*command)
@@ -436,11 +442,18 @@ def test_one_pool_rotates_and_goes_on_after_a_reset(flow: Run, environment: dict
     assert {row["model"] for row in rows_of(tmp_path)} == {"gen-a", "gen-b"}
     runs = task_runs(environment, "p", "C/p")
     assert 2 in runs  # retried by Prefect, with the next model
+    register("gen-a", "gen-b", "gen-c")
+    one = write_replies(tmp_path / "one.jsonl", "1 2", first={"quota": {"gen-c": 1}})
+    with serving(one, port) as url:
+        ended = flow(*command)
+        assert (ended.returncode, "1 of 2 left" in ended.stderr) == (1, True)
+        assert stats(url)["replies"] == {"gen-c": 1}
     assert flow("-m", "blocks.pool", "reset", "gen-pool").returncode == 0
     with serving(write_replies(tmp_path / "many.jsonl", "1 2"), port) as url:
         assert flow(*command).returncode == 0
-        assert stats(url)["total_replies"] == 2
+        assert stats(url)["total_replies"] == 1
     assert len(made_in(tmp_path)) == 9
+    assert results_of(tmp_path)["totals"]["calls"] == 9  # all in one run
 
 
 def test_a_model_that_is_of_no_use_gives_way_to_the_next(flow: Run, tmp_path: Path) -> None:

@@ -17,7 +17,11 @@ from tasks.models.complete import OpenEndpoint
 from tasks.models.recorded import serve
 from tasks.models.recording import RecordedFileError, Recording, load
 
+POOL = re.compile(r"(?P<pool>[a-z0-9-]+=[a-z_]+)\((?P<members>.*)\)")  # as written
 BLOCK_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # Prefect's rule for the names of block documents
+
+
+BETWEEN = ", "  # the members of a pool as written
 
 
 class Model(NamedTuple):
@@ -67,6 +71,17 @@ async def resolve(reference: str, *, number: int = 1, provider: str = "auto") ->
             "register the block (python -m blocks.register), write URL#MODEL, or set OPENAI_API_BASE in .env"
         )
     return _at(base, reference, provider)
+
+
+def grown(old: str, new: str) -> bool:
+    """Whether a pool as written is the old one, or that with more members: they stand in for those it had."""
+    if old == new:
+        return True
+    written = [POOL.fullmatch(pool) for pool in (old, new)]
+    if not all(written):
+        return False
+    before, after = ((each["pool"], set(each["members"].split(BETWEEN))) for each in written if each)
+    return before[0] == after[0] and before[1] <= after[1]
 
 
 @asynccontextmanager
@@ -137,7 +152,7 @@ async def _pool(name: str, rotation: ModelPool) -> Model:
                 f"pool {name!r}: no saved ModelEndpoint {endpoint!r}; register it, or take it off the list"
             )
         members.append(Model(endpoint, endpoint, _as_written(endpoint, block), block))
-    pool = f"{name}={rotation.policy}({', '.join(member.pool for member in members)})"
+    pool = f"{name}={rotation.policy}({BETWEEN.join(member.pool for member in members)})"
     return Model(name, name, pool, None, members=tuple(members), rotation=rotation)
 
 

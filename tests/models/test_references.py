@@ -11,7 +11,7 @@ from blocks.records import Message, Request
 from tasks.models.complete import complete
 from tasks.models.recorded import serve
 from tasks.models.recording import load
-from tasks.models.references import Model, open_model, resolve
+from tasks.models.references import Model, grown, open_model, resolve
 
 REQUEST = Request(messages=(Message(role="user", content="?"),))
 KEY = "sk-secret-0123456789"
@@ -115,6 +115,23 @@ async def test_any_other_text_is_a_model_at_openai_api_base(monkeypatch: pytest.
     assert endpoint_of(await resolve(reference, number=2)).base_url == "http://two:8000/v1"
     monkeypatch.setenv("OPENAI_API_BASE_2", "")
     assert endpoint_of(await resolve(reference, number=2)).base_url == "http://one:8000/v1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("p=failover(a=u#a, b=u#b)", "p=failover(a=u#a, b=u#b)", True),
+        ("p=failover(a=u#a, b=u#b)", "p=failover(a=u#a, c=u#c(1), b=u#b)", True),
+        ("p=failover(a=u#a, b=u#b)", "p=failover(a=u#a)", False),
+        ("p=failover(a=u#a)", "p=failover(a=u#x, b=u#b)", False),
+        ("p=failover(a=u#a)", "p=round_robin(a=u#a, b=u#b)", False),
+        ("p=failover(a=u#a)", "q=failover(a=u#a, b=u#b)", False),
+        ("a=u#a", "a=u#a, b", False),
+        ("recorded:a@1", "recorded:a@2", False),
+    ],
+)
+def test_a_pool_that_has_grown_is_no_other(old: str, new: str, same: bool):
+    assert grown(old, new) is same
 
 
 async def test_model_2_may_have_the_only_server(monkeypatch: pytest.MonkeyPatch):
