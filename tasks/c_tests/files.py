@@ -96,12 +96,21 @@ class TestsFolder:
             for suffix in (TASK_SUFFIX, SUFFIX):
                 (self.path / f"{path}{suffix}").unlink(missing_ok=True)
 
-    def write(self, source: Source, feed: Feed, tests: Iterable[Test], cflags: tuple[str, ...] = LIBM) -> None:
-        """Write a program's tests, in place of those that are there."""
+    def write(
+        self,
+        source: Source,
+        feed: Feed,
+        tests: Iterable[Test],
+        cflags: tuple[str, ...] = LIBM,
+        time_limit: float | None = None,
+    ) -> None:
+        """Write a program's tests, in place of those that are there; see `command` for `time_limit`."""
         tests = list(tests)
         file = self.file(source.path)
         file.parent.mkdir(parents=True, exist_ok=True)
-        commands = [{"command": command(file, number, feed), "test_id": number} for number in range(len(tests))]
+        commands = [
+            {"command": command(file, number, feed, time_limit), "test_id": number} for number in range(len(tests))
+        ]
         write_json(self.path / f"{source.path}{TASK_SUFFIX}", commands)
         write_json(file, [test.model_dump() for test in tests])
         made = Made(path=source.path, source=source.digest, feed=feed, cflags=cflags, tests=len(tests))

@@ -62,7 +62,7 @@ class Maker:
         self._builds.pop(source.path, None)
         made = making.row(outcome, error)
         run.spool.append(made)
-        self._write(source, [Test(input=each.input, output=each.output) for each in making.accepted])
+        self._write(run, source, [Test(input=each.input, output=each.output) for each in making.accepted])
         self.made[source.path] = made
         return row.model_copy(
             update={
@@ -90,12 +90,13 @@ class Maker:
             if len(self._unread[call.endpoint]) >= UNREAD and call.endpoint not in self._read:
                 run.models[0].deny(call.endpoint, f"none of its first {UNREAD} replies held an input")
 
-    def _write(self, source: Source, tests: list[Test]) -> None:
+    def _write(self, run: OpenRun, source: Source, tests: list[Test]) -> None:
         """Write what was made; more tests of the same build, made with other limits, are not given up for fewer."""
         kept = self.folder.kept(source, self.wanted.feed, self.wanted.cflags)
+        seconds = run.limits.cpu_seconds / run.limits.scale
         try:
             if tests and len(tests) >= len(kept):
-                self.folder.write(source, self.wanted.feed, tests, self.wanted.cflags)
+                self.folder.write(source, self.wanted.feed, tests, self.wanted.cflags, seconds)
             elif not kept:
                 self.folder.drop(source.path)
         except OSError as problem:

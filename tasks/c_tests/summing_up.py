@@ -10,6 +10,7 @@ import orjson
 from blocks.records import CallRow, ModelEventRow, TestFileRow, now
 from blocks.spool import read_lines
 from tasks.c_tests.files import TestsFolder, write_json
+from tasks.c_tests.findings import first_error
 from tasks.c_tests.making import Wanted
 from tasks.c_tests.results import ModelResults, Results, Said, Totals
 from tasks.c_tests.sources import Source, Unusable
@@ -34,7 +35,7 @@ def write_results(
     calls = _calls(run)
     made = _made(run, sources)
     ends = {source.path: _end(folder, source, wanted, made.get(source.path)) for source in sources}
-    said = {path: " ".join((row.error or "").splitlines()[:1]) for path, row in made.items()}
+    said = {path: first_error(row.error or "") for path, row in made.items()}
     short = [path for path, end in ends.items() if end == "short"]
     broken = [path for path, end in ends.items() if end == "compile_error"]
     ended = now()
