@@ -42,6 +42,7 @@ BATCH_BYTES = 17 * 1024 * 1024  # of spool files that one transaction merges: fo
 LITTLE_MEMORY, MEMORY = "96MB", "1GB"  # the first is enough for rows of any but uncommon length
 NO_STORE = (  # what DuckDB says of such files
     "not a valid DuckDB database", "Corrupt database", "Could not read enough bytes", "Serialization Error",
+    "replaying WAL",
 )  # fmt: skip
 MORE_TEXTS = {ProgramRow.table: ("plan", "tests")}
 
@@ -89,7 +90,7 @@ def connect(output: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnecti
             _make(file)
     try:
         store = duckdb.connect(str(file), read_only=read_only, config={"memory_limit": MEMORY})
-    except (duckdb.IOException, duckdb.SerializationException) as problem:
+    except duckdb.Error as problem:
         if "could not set lock" in str(problem).lower():
             raise StoreLocked(f"{file} is held open by another process") from None
         if not any(words in str(problem) for words in NO_STORE):
@@ -107,6 +108,7 @@ def _make(file: Path) -> None:
     """Make an empty store all at once: DuckDB writes a new file in parts, of which a kill would leave some."""
     hidden = spool_folder(file.parent).parent
     hidden.mkdir(parents=True, exist_ok=True)
+    file.with_name(f"{file.name}.wal").unlink(missing_ok=True)  # of a file that somebody has moved away
     with tempfile.TemporaryDirectory(prefix="store-", dir=hidden) as folder:
         made = Path(folder, file.name)
         with duckdb.connect(str(made), config={"memory_limit": MEMORY}) as store:

@@ -67,9 +67,10 @@ class Throttled(QuotaExhausted):
 
 
 class PoolExhausted(CallError):
-    """No endpoint of a pool is left."""
+    """No endpoint of a pool is left; `remedy` says when the same command goes on, where no quota is concerned."""
 
     kind = "pool_exhausted"
+    remedy: str = ""
 
 
 class AccessDenied(CallError):

@@ -7,7 +7,6 @@ Flags, deployment parameters and `--help` are one thing: the flow's keyword-only
 import asyncio
 import re
 import shlex
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -57,7 +56,7 @@ def main(*commands: Command, arguments: list[str] | None = None) -> int:
         return 0
     load_environment()
     try:
-        return asyncio.run(_run(command, bound.arguments))
+        return asyncio.run(_interruptible(command, bound.arguments))
     except UsageError as problem:
         return _usage(str(problem))
     except RuntimeError as problem:
@@ -85,8 +84,14 @@ def normalised(tokens: list[str]) -> list[str]:
     return [one(token) for token in tokens]
 
 
+async def _interruptible(command: Command, parameters: dict[str, Any]) -> int:
+    work = asyncio.current_task()
+    assert work is not None
+    with INTERRUPTION.heeded(work):
+        return await _run(command, parameters)
+
+
 async def _run(command: Command, parameters: dict[str, Any]) -> int:
-    _heed_interrupts()
     with prefect_server() as url:
         if command.check is not None:
             await command.check(**parameters)
@@ -103,14 +108,6 @@ async def _run(command: Command, parameters: dict[str, Any]) -> int:
         return _usage(str(failure))
     print(state.message, file=sys.stderr)
     return 1
-
-
-def _heed_interrupts() -> None:
-    """Have Ctrl-C end calls in flight in good order; a shell that runs this in the background has it ignored."""
-    work = asyncio.current_task()
-    assert work is not None
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, INTERRUPTION.begin, work)
 
 
 def _app(commands: tuple[Command, ...]) -> tuple[cyclopts.App, dict[Any, Command]]:

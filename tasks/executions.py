@@ -135,7 +135,8 @@ def _left(job: Job, run: OpenRun, exhausted: PoolExhausted) -> str:
     pools = [model.name for model in run.models if model.exhausted and model.saved]
     cleared = f" (or after `python -m blocks.pool reset {pools[0]}`)" if pools else ""
     reason = " ".join(str(exhausted).split())
-    return f"{reason}: {left} of {len(items)} left; when a quota is back{cleared} the same command goes on with them"
+    remedy = exhausted.remedy or f"when a quota is back{cleared}"
+    return f"{reason}: {left} of {len(items)} left; {remedy} the same command goes on with them"
 
 
 def start_rows(run: OpenRun, problems: int, name: str) -> ExecutionRow:

@@ -276,11 +276,12 @@ def open_folder(output: Path, configuration: Configuration, *, cont: bool) -> Ru
     """
     parent = output / configuration.folder()
     numbers = sorted((int(path.name[4:]) for path in parent.glob("Run-*") if path.name[4:].isdigit()), reverse=True)
-    for number in numbers if cont else []:
-        path = parent / f"Run-{number}"
-        known = _read_config(path)
-        if known is not None and (pools := _same(known, configuration)) is not None:
-            return RunFolder(path, known.run_id, pools, known.created_at, new=False)
+    paths = [parent / f"Run-{number}" for number in numbers] if cont else []
+    runs = [(path, known) for path in paths if (known := _read_config(path)) is not None]
+    for same in (_equal, _grown):
+        for path, known in runs:
+            if (pools := same(known, configuration)) is not None:
+                return RunFolder(path, known.run_id, pools, known.created_at, new=False)
     return _new_folder(parent, configuration, first=max(numbers, default=0) + 1)
 
 
@@ -324,10 +325,13 @@ def _read_config(path: Path) -> _Known | None:
         return None
 
 
-def _same(known: _Known, configuration: Configuration) -> tuple[str, ...] | None:
-    """Return a known run's pools where its configuration is equal but for pools that have grown since."""
-    if known.digest == configuration.digest():
-        return configuration.pools
+def _equal(known: _Known, configuration: Configuration) -> tuple[str, ...] | None:
+    """Return a known run's pools where its configuration is equal."""
+    return configuration.pools if known.digest == configuration.digest() else None
+
+
+def _grown(known: _Known, configuration: Configuration) -> tuple[str, ...] | None:
+    """Return a known run's pools where its configuration is equal but for these, which have more members now."""
     old = tuple(known.configuration.get("pools", ()))
     if len(old) != len(configuration.pools) or not all(map(grown, old, configuration.pools)):
         return None

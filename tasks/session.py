@@ -1,5 +1,6 @@
 """One attempt's voice: a strategy asks its models and runs its samples through it."""
 
+import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -231,6 +232,20 @@ class Session:
             on_text(row.reply or "")
         self.calls.append(row)
         return row
+
+    async def within(self, seconds: float, call: Awaitable[CallRow]) -> CallRow:
+        """Await one of this session's calls for so many seconds; raises TimeoutError where it takes longer.
+
+        Where it waits for a server that is away, that is nobody's fault who was asked: raises PoolExhausted.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await call
+        except TimeoutError:
+            away = next((pool for pool in self.run.models if pool.away), None)
+            if away is None:
+                raise
+            raise away.missed(seconds) from None
 
     async def _pay(self, key: str, number: int, request: Request, on_text: OnText | None) -> CallRow:
         started = now()

@@ -15,6 +15,8 @@ SAMPLES = CHECKOUT / "data" / "problems.jsonl"
 SMALL = CHECKOUT / "data" / "recorded" / "codesim" / "small.jsonl"
 LARGE = CHECKOUT / "data" / "recorded" / "codesim" / "large.jsonl"
 
+READ_AT_START = ("PYTHON", "PREFECT_")
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., Command]
 
@@ -57,7 +59,7 @@ def flow(environment: dict[str, str], forking: Warm) -> Run:
 
     def run(*arguments: object, cwd: Path = CHECKOUT, **more: str) -> subprocess.CompletedProcess[str]:
         given = [str(argument) for argument in arguments]
-        if not any(name.startswith(("PYTHON", "PREFECT_")) for name in more):
+        if cwd == CHECKOUT and not any(name.startswith(READ_AT_START) for name in more):
             return forking.run(given, cwd, more)
         return subprocess.run(
             [sys.executable, *given],
@@ -77,6 +79,7 @@ def started(forking: Warm) -> Start:
     """Start a flow's file as a command, to be waited for, interrupted or killed."""
 
     def start(*arguments: object, **more: str) -> Command:
+        assert not any(name.startswith(READ_AT_START) for name in more)
         return forking.start([str(argument) for argument in arguments], CHECKOUT, more)
 
     return start

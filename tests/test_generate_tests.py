@@ -248,6 +248,10 @@ def test_other_flags_make_the_tests_anew_from_the_inputs_that_are_there(flow: Ru
             assert [test["output"] for test in made_in(tmp_path)["p000/C/p000.c.json"]] == [
                 str(2 * factor), str(3 * factor),
             ]  # fmt: skip
+        whole = made_in(tmp_path)
+        assert flow(*command, "--cflags=-DFACTOR=").returncode == 0
+        assert results_of(tmp_path)["totals"]["does_not_compile"] == 2
+        assert made_in(tmp_path) == whole, "what does not compile takes nobody's place"
         assert stats(url)["total_replies"] == 2
 
 

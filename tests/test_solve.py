@@ -235,7 +235,7 @@ def test_a_second_process_on_the_same_run_is_refused(flow: Run, tmp_path: Path, 
 
 
 def test_ctrl_c_says_how_to_resume(flow: Run, tmp_path: Path, environment: dict[str, str]) -> None:
-    with recorded_server(SMALL, "--latency", "0.7") as url:
+    with recorded_server(SMALL, "--latency", "0.3") as url:
         arguments = solving(tmp_path, model1=f"{url}#small", large=False)
         process = subprocess.Popen(
             [sys.executable, *map(str, arguments)],
@@ -245,7 +245,7 @@ def test_ctrl_c_says_how_to_resume(flow: Run, tmp_path: Path, environment: dict[
             text=True,
             preexec_fn=heed_interrupts,
         )
-        until(lambda: bool(stats(url)["total_replies"] > 3), 60)
+        until(lambda: bool(stats(url)["total_replies"] > 20), 60)
         os.kill(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 130, errors
@@ -254,6 +254,18 @@ def test_ctrl_c_says_how_to_resume(flow: Run, tmp_path: Path, environment: dict[
         assert flow(*arguments).returncode == 0
         summary = summary_of(next(tmp_path.glob("problems/codesim/small/*/Run-1")))
         assert stats(url)["total_replies"] == summary["api_calls"], "what was in flight is not paid for again"
+
+
+def test_after_ctrl_c_no_call_begins(started: Start, tmp_path: Path) -> None:
+    """A strategy of calls alone: nothing but the end of its first call comes between Ctrl-C and its second."""
+    recording = CHECKOUT / "data" / "recorded" / "self_planning" / "small.jsonl"
+    with recorded_server(recording, "--latency", "3") as url:
+        options = ("--strategy", "self_planning", "--workers", "12")
+        with started(*solving(tmp_path, *options, model1=f"{url}#small", large=False)) as command:
+            until(lambda: bool(stats(url)["total_replies"] == 12), 60)
+            command.send_signal(signal.SIGINT)
+            assert command.wait() == 130
+        assert stats(url)["total_replies"] == 12
 
 
 def test_a_second_ctrl_c_waits_for_nothing(started: Start, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class TestsFolder:
         )
 
     def drop(self, path: str) -> None:
-        """Delete the tests of a program: they are of a text or of a build that is no more."""
+        """Delete the tests of a program: they are of a text that is no more."""
         if self._made.pop(path, None) is not None:
             for suffix in (TASK_SUFFIX, SUFFIX):
                 (self.path / f"{path}{suffix}").unlink(missing_ok=True)

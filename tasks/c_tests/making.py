@@ -91,13 +91,13 @@ class Maker:
                 run.models[0].deny(call.endpoint, f"none of its first {UNREAD} replies held an input")
 
     def _write(self, run: OpenRun, source: Source, tests: list[Test]) -> None:
-        """Write what was made; more tests of the same build, made with other limits, are not given up for fewer."""
+        """Write what was made. More tests of the same build are not given up for fewer, nor any for none."""
         kept = self.folder.kept(source, self.wanted.feed, self.wanted.cflags)
         seconds = run.limits.cpu_seconds / run.limits.scale
         try:
             if tests and len(tests) >= len(kept):
                 self.folder.write(source, self.wanted.feed, tests, self.wanted.cflags, seconds)
-            elif not kept:
+            elif not self.folder.near(source, self.wanted.feed):
                 self.folder.drop(source.path)
         except OSError as problem:
             if problem.errno in FULL:

@@ -92,9 +92,9 @@ async def _judged(session: Session, item: Item, timeout: float) -> list[Judgemen
 
 async def _call(session: Session, stage: str, item: Item, text: str, timeout: float) -> CallRow:
     """Make one call; its ordinal is the number of the step, 1 for a plan."""
+    call = session.call(stage, text, ordinal=item.step if item.role == "executor" else 1)
     try:
-        async with asyncio.timeout(timeout):
-            return await session.call(stage, text, ordinal=item.step if item.role == "executor" else 1)
+        return await session.within(timeout, call)
     except TimeoutError:
         raise Transient(f"no judgement within {timeout:g} s") from None
 

@@ -24,7 +24,7 @@ from blocks.errors import (
     classify,
 )
 from blocks.records import Reply, Request
-from tasks.models.interruption import to_its_end
+from tasks.models.interruption import INTERRUPTION, to_its_end
 from tasks.models.limits import Adaptive, Rates
 from tasks.models.pricing import price_of
 from tasks.models.reading import CutOff, ErrorInside, OnText, Reading, joined
@@ -86,6 +86,7 @@ class OpenEndpoint:
 
         try:
             async with self.client.models.with_streaming_response.list(timeout=10.0) as response:
+                self.listing = response.status_code
                 listed = json.loads(await response.read())
         except openai.APIStatusError as refused:
             self.listing = refused.status_code
@@ -180,6 +181,8 @@ async def ask(endpoint: OpenEndpoint, request: Request, on_text: OnText | None =
         try:
             if endpoint.aside.is_set():
                 raise SetAside
+            if INTERRUPTION.wanted:
+                raise asyncio.CancelledError
             if endpoint.refused:
                 raise copy.copy(endpoint.refused)
             ended = await to_its_end(_request(endpoint, request, on_text))

@@ -1,13 +1,14 @@
-"""Ctrl-C: calls that are being paid for come to their end first, and a second Ctrl-C gives them up."""
+"""Ctrl-C: calls that are being paid for come to their end first, no other begins; a second Ctrl-C gives them up."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-LAST_SECONDS = 60.0  # that calls in flight have
 
 logger = logging.getLogger("consort")
 
@@ -19,12 +20,27 @@ class Interruption:
         self.wanted = False
         self._told = False
 
-    def begin(self, work: asyncio.Task[Any]) -> None:
-        """Cancel the work; at the second time, end at once. To be called from the event loop."""
-        if self.wanted:
-            raise KeyboardInterrupt
-        self.wanted = True
-        work.cancel()
+    @contextmanager
+    def heeded(self, work: asyncio.Task[Any]) -> Iterator[None]:
+        """Have Ctrl-C cancel the work, and the second one end it at once, as asyncio's own handler does.
+
+        Where a shell has it ignored, as for what runs in its background, it stays ignored.
+        """
+        before = signal.getsignal(signal.SIGINT)
+        loop = asyncio.get_running_loop()
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            if self.wanted:
+                raise KeyboardInterrupt
+            self.wanted = True
+            loop.call_soon_threadsafe(work.cancel)
+
+        if before is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def tell(self) -> None:
         """Say once why the process goes on for a while."""
@@ -46,10 +62,11 @@ async def to_its_end(call: Coroutine[Any, Any, T]) -> T:
     try:
         return await asyncio.shield(sent)
     except asyncio.CancelledError:
-        if INTERRUPTION.wanted and not sent.done():
-            INTERRUPTION.tell()
-            await asyncio.wait([sent], timeout=LAST_SECONDS)
-        if not sent.done() or sent.cancelled():
+        if not INTERRUPTION.wanted:
+            raise
+        INTERRUPTION.tell()
+        await asyncio.wait([sent])
+        if sent.cancelled():
             raise
         task = asyncio.current_task()
         assert task is not None

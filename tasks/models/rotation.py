@@ -45,6 +45,8 @@ SWITCHES = 100  # retries of a task that rotates: as many as the largest pool ha
 BREAKER = 3  # requests in a row that fail for a short trouble until an endpoint counts as down
 PROBE_SECONDS = 1.0  # between two looks at one that is down
 LISTING, ANSWERING = 2.0, 30.0  # seconds that such a look may take: a list of models, then one token
+PATIENTLY = 10.0  # seconds for the list, where much hangs on it
+GATEWAYS = (502, 503, 504)  # what a proxy says of a server that is away
 OUTAGE = 600.0  # seconds that a server may be away, where no other is left, until the run stops
 OUTAGES = 2  # that one request may meet: it may be what the server dies of
 SHOWN_DOWN = timedelta(minutes=5)  # how long people are shown a trouble that no one has cleared
@@ -235,13 +237,16 @@ class OpenPool:
 
         Raises PoolExhausted where none came back in OUTAGE seconds.
         """
-        if self._elsewhere(member) or await _listens(member.endpoint):
+        self._take_back()
+        problem.endpoint, problem.model = member.name, member.endpoint.block.model
+        if self._given_up:
+            raise self.nothing_left() from problem
+        if self._elsewhere(member) or await _listens(member.endpoint, PATIENTLY):
             return False
         if self._away is None or self._away.done():
             self._away = self._begin(self._wait_for(member))
         if await asyncio.shield(self._away):
             return True
-        problem.endpoint, problem.model = member.name, member.endpoint.block.model
         raise self.nothing_left() from problem
 
     async def judge(self, member: Member, problem: CallError) -> NoReturn:
@@ -276,7 +281,7 @@ class OpenPool:
     def nothing_left(self) -> PoolExhausted:
         """What a request comes to where no endpoint is left."""
         if self._given_up:
-            return PoolExhausted(f"no server of {self.name} has answered for {OUTAGE / 60:.0f} minutes")
+            return _nobody(f"no server of {self.name} has answered for {OUTAGE / 60:.0f} minutes")
         states = Counter(_state(member) or "fit" for member in self.members)
         told = ", ".join(f"{count} {state}" for state, count in states.items())
         if len(self.members) == 1 and self.members[0].mark is not None:
@@ -284,6 +289,10 @@ class OpenPool:
         if "fit" in states:
             return PoolExhausted(f"pool {self.name} is to stop where a model is spent ({told})")
         return PoolExhausted(f"no model is left in {self.name} ({told})")
+
+    def missed(self, seconds: float) -> PoolExhausted:
+        """What a call comes to that was to be over in so many seconds, and waited for a server that is away."""
+        return _nobody(f"no server of {self.name} answered within {seconds:g} s")
 
     def standing(self) -> list[Standing]:
         """How every endpoint stands, in the pool's order."""
@@ -334,12 +343,17 @@ class OpenPool:
         return type(found) is BadRequest and "max_tokens" not in found.message
 
     async def _wait_for(self, member: Member) -> bool:
-        """Wait until the server of an endpoint answers, or another is fit; False where that takes too long."""
+        """Wait until the server of an endpoint answers, or another is fit; False where that takes too long.
+
+        One that gives replies is not away, whatever it says of its models.
+        """
+        replies = member.replies
         logger.warning("%s does not answer; calls wait until it does, %.0f s at most", member.endpoint.where, OUTAGE)
         deadline = asyncio.get_running_loop().time() + OUTAGE
         while asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(PROBE_SECONDS)
-            if self._elsewhere(member) or await _listens(member.endpoint):
+            self._take_back()
+            if member.replies > replies or self._elsewhere(member) or await _listens(member.endpoint):
                 return True
         self._given_up = True
         return False
@@ -473,6 +487,12 @@ class OpenPool:
         return task
 
 
+def _nobody(said: str) -> PoolExhausted:
+    problem = PoolExhausted(said)
+    problem.remedy = "when one is up again"
+    return problem
+
+
 def _reason(member: Member, problem: CallError) -> str:
     return problem.message.removeprefix(member.endpoint.where).strip()
 
@@ -481,13 +501,13 @@ def _state(member: Member) -> str | None:
     return None if member.mark is None or not member.mark.holds(now()) else member.mark.state
 
 
-async def _listens(endpoint: OpenEndpoint) -> bool:
+async def _listens(endpoint: OpenEndpoint, seconds: float = LISTING) -> bool:
     try:
-        async with asyncio.timeout(LISTING):
+        async with asyncio.timeout(seconds):
             await endpoint.models()
     except (TimeoutError, Transient):
         return False
-    return endpoint.listing < 500
+    return endpoint.listing not in GATEWAYS
 
 
 async def _probe(endpoint: OpenEndpoint) -> CallError | None:

@@ -1,6 +1,5 @@
 """One question and whom to ask about it: the calls that answering it takes, each within its time."""
 
-import asyncio
 from datetime import datetime
 from typing import NamedTuple
 
@@ -50,11 +49,11 @@ class Voice(NamedTuple):
         self, stage: str, text: str, *, ordinal: int | None = None, try_number: int = 1,
         max_tokens: int | None = None, on_text: OnText | None = None,
     ) -> CallRow:  # fmt: skip
-        """Make one call; see `Session.call`. Raises TimeoutError where it takes longer than it may."""
-        async with asyncio.timeout(self.rules.timeout):
-            return await self.session.call(
-                stage, text, ordinal=ordinal, try_number=try_number, max_tokens=max_tokens, on_text=on_text
-            )
+        """Make one call; see `Session.call` and `Session.within`."""
+        call = self.session.call(
+            stage, text, ordinal=ordinal, try_number=try_number, max_tokens=max_tokens, on_text=on_text
+        )
+        return await self.session.within(self.rules.timeout, call)
 
 
 def rotates(problem: CallError) -> bool:

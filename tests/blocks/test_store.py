@@ -639,7 +639,8 @@ def test_a_file_that_is_no_store_is_named_and_makes_way(tmp_path: Path):
         by_hand = command("ingest", "--output", tmp_path)
         assert (by_hand.returncode, by_hand.stdout) == (1, "")
         assert len(by_hand.stderr.splitlines()) == 1
-    file.unlink()
+    file.rename(tmp_path / "away")
+    file.with_name("consort.duckdb.wal").write_bytes(b"of the file that is away" * 99)
     assert ingest(tmp_path).rows == len(TABLES)
 
 

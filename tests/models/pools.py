@@ -30,6 +30,7 @@ class Server:
     def __init__(self) -> None:
         self.url = ""
         self.answers: dict[str, Answer] = {}
+        self.listing = 200  # the status of its list of models
         self.asked: list[dict[str, Any]] = []
 
     @property
@@ -55,7 +56,7 @@ async def serving(port: int = 0) -> AsyncIterator[Server]:
     server = Server()
     routes = [
         Route("/v1/chat/completions", server.answer, methods=["POST"]),
-        Route("/v1/models", lambda _: JSONResponse({"data": []})),
+        Route("/v1/models", lambda _: JSONResponse({"data": []}, server.listing)),
     ]
     with listen("127.0.0.1", port) as listener:
         async with running(Starlette(routes=routes), listener):

@@ -287,6 +287,62 @@ async def test_a_server_that_stays_away_ends_the_run(monkeypatch: pytest.MonkeyP
     await opened.__aexit__(None, None, None)
 
 
+async def test_a_list_that_a_proxy_refused_once_is_believed_again():
+    async with serving() as server, pool_at(server.url, "a") as pool:
+        (endpoint,) = pool.endpoints
+        server.listing = 502
+        await endpoint.models()
+        assert endpoint.listing == 502
+        server.listing = 200
+        await endpoint.models()
+        assert endpoint.listing == 200
+
+
+async def test_a_server_that_answers_others_is_not_away(monkeypatch: pytest.MonkeyPatch):
+    """It refuses to list its models, and one request: that request fails, whoever else asks is served."""
+    monkeypatch.setattr(rotation, "PROBE_SECONDS", 0.05)
+    async with serving() as server, pool_at(server.url, "a", endpoint={"tries": 1}) as pool:
+        server.listing = 503
+        broken = failing(500, "it does not work")
+        server.answers["a"] = lambda body: broken(body) if body["messages"][0]["content"] == "poison" else whole("a")
+        poison = REQUEST.model_copy(update={"messages": (Message(role="user", content="poison"),)})
+        lost = asyncio.ensure_future(failure(pool, poison))
+        while not lost.done():
+            assert (await complete(pool, REQUEST)).endpoint == "a"
+        assert type(await lost) is Transient
+        assert not pool.exhausted
+
+
+async def test_a_quota_that_is_back_ends_the_wait_for_another_server(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rotation, "PROBE_SECONDS", 0.05)
+    async with serving() as server, serving() as dead:
+        urls = [server.url, dead.url]
+        opened = pool_at(urls, "a b", endpoint=DASHSCOPE | {"tries": 1}, reset="after 1h")
+        pool = await opened.__aenter__()
+        server.answers["a"] = once(SPENT)
+        assert isinstance(await failure(pool), QuotaExhausted)
+    async with serving(int(urls[0].split(":")[2].partition("/")[0])):
+        waiting = asyncio.ensure_future(complete(pool, REQUEST))
+        await soon(lambda: pool.away)
+        member = pool.members[0]
+        assert member.mark is not None
+        member.mark = member.mark.model_copy(update={"until": member.mark.at})  # an hour later
+        assert (await waiting).endpoint == "a"
+        await opened.__aexit__(None, None, None)
+
+
+async def test_a_call_that_was_to_be_over_sooner_than_a_server_is_back_is_left_undone():
+    async with serving() as server:
+        opened = pool_at(server.url, "a", endpoint={"tries": 1})
+        pool = await opened.__aenter__()
+    waiting = asyncio.ensure_future(complete(pool, REQUEST))
+    await soon(lambda: pool.away)
+    problem = pool.missed(0.1)
+    assert (problem.elsewhere, problem.remedy) == (0, "when one is up again")
+    waiting.cancel()
+    await opened.__aexit__(None, None, None)
+
+
 async def test_words_in_a_request_or_a_reply_change_nothing():
     said = "Error 403: rate limit, quota exceeded, insufficient_quota, AllocationQuota.FreeTierOnly"
     request = REQUEST.model_copy(
