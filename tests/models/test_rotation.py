@@ -331,18 +331,6 @@ async def test_a_quota_that_is_back_ends_the_wait_for_another_server(monkeypatch
         await opened.__aexit__(None, None, None)
 
 
-async def test_a_call_that_was_to_be_over_sooner_than_a_server_is_back_is_left_undone():
-    async with serving() as server:
-        opened = pool_at(server.url, "a", endpoint={"tries": 1})
-        pool = await opened.__aenter__()
-    waiting = asyncio.ensure_future(complete(pool, REQUEST))
-    await soon(lambda: pool.away)
-    problem = pool.missed(0.1)
-    assert (problem.elsewhere, problem.remedy) == (0, "when one is up again")
-    waiting.cancel()
-    await opened.__aexit__(None, None, None)
-
-
 async def test_words_in_a_request_or_a_reply_change_nothing():
     said = "Error 403: rate limit, quota exceeded, insufficient_quota, AllocationQuota.FreeTierOnly"
     request = REQUEST.model_copy(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from starlette.responses import Response, StreamingResponse
 
-from blocks.errors import CallError
+from blocks.errors import CallError, PoolExhausted, Transient
 from blocks.records import AnswerRow, CallRow, StepRow
 from blocks.spool import read_lines
 from tasks.plans.answering import Answering
@@ -17,7 +17,7 @@ from tasks.plans.asking import Rules
 from tasks.plans.jobs import Asking, Roles, prepare_plans
 from tasks.plans.records import Question
 from tasks.session import Session
-from tests.models.pools import once, serving, whole
+from tests.models.pools import once, serving, soon, whole
 from tests.plans.recordings import plan, record, reply
 
 CHAIN = ((1, 2, ()), (2, 3, (1,)), (3, 7, (2,)))
@@ -373,3 +373,20 @@ def _chunk(text: str) -> str:
 
 def _end() -> str:
     return 'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+
+
+async def test_a_call_that_waits_for_a_server_is_no_failure_of_its_step(tmp_path: Path):
+    async with serving() as server:
+        case = Case(tmp_path)
+        case.roles["small"] = f"{server.url}#a"
+        asking = await case.prepared()
+        opened = asking.job.open()
+        run = await opened.__aenter__()
+    session = Session(run, asking.job.problems[0], 0)
+    pool = next(pool for pool in run.models if pool.endpoints[0].block.base_url == server.url)
+    waiting = asyncio.ensure_future(pool.outlasts(pool.members[0], Transient("nobody answers")))
+    await soon(lambda: pool.away)
+    with pytest.raises(PoolExhausted, match=r"no server of a answered within 0\.2 s"):
+        await session.within(0.2, session.call("step", "Do it.", try_number=1))
+    waiting.cancel()
+    await opened.__aexit__(None, None, None)
