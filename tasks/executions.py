@@ -21,7 +21,7 @@ from blocks.sandbox import no_bubblewrap
 from blocks.spool import SpoolFull
 from tasks.attempt_tasks import finished, not_worth_a_run
 from tasks.datasets.reading.problems import Problems
-from tasks.models.rotation import OpenPool
+from tasks.models.open_pool import OpenPool
 from tasks.records import Problem
 from tasks.reporting.closing import close, merging
 from tasks.reporting.log import append, start_log, transcript

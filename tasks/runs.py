@@ -24,8 +24,9 @@ from blocks.spool import Spool, SpoolFull
 from tasks import grading
 from tasks.models.call_cache import CallCache
 from tasks.models.complete import OpenEndpoint
+from tasks.models.members import Switch
+from tasks.models.open_pool import OpenPool, open_pool
 from tasks.models.references import Model, grown
-from tasks.models.rotation import OpenPool, Switch, open_pool
 from tasks.names import file_name, short_hash
 from tasks.report_cache import ReportCache
 

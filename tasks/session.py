@@ -15,8 +15,9 @@ from blocks.spool import Spool
 from tasks import checks as written
 from tasks import grading, prompts
 from tasks.models.call_cache import CallCache, call_key
+from tasks.models.open_pool import OpenPool
 from tasks.models.reading import OnText
-from tasks.models.rotation import OpenPool, complete
+from tasks.models.rotation import complete
 from tasks.parsing import BadReply, answer_of
 from tasks.records import Checks, Problem, SampleReport, Suite
 from tasks.report_cache import ReportCache

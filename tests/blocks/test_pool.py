@@ -17,8 +17,9 @@ from blocks.errors import PoolExhausted, QuotaExhausted, UsageError
 from blocks.marks import Mark, clear_mark, read_marks, state_text, write_mark
 from blocks.pool import ModelPool, next_reset
 from blocks.records import now
+from tasks.models.open_pool import OpenPool, open_pool
 from tasks.models.references import Model, resolve
-from tasks.models.rotation import OpenPool, complete, open_pool
+from tasks.models.rotation import complete
 from tests.conftest import Run
 from tests.models.pools import REQUEST, failing, serving, soon
 

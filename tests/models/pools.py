@@ -16,8 +16,9 @@ from blocks.endpoint import ModelEndpoint
 from blocks.pool import ModelPool
 from blocks.records import Message, Request
 from tasks.models.loopback import listen, running
+from tasks.models.members import Switch
+from tasks.models.open_pool import OpenPool, open_pool
 from tasks.models.references import Model
-from tasks.models.rotation import OpenPool, Switch, open_pool
 
 REQUEST = Request(messages=(Message(role="user", content="say hi"),), problem_id="p", stage="coding")
 

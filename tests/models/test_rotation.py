@@ -22,8 +22,9 @@ from blocks.errors import (
     Transient,
 )
 from blocks.records import Message, Reply, Request
-from tasks.models import rotation
-from tasks.models.rotation import OpenPool, complete
+from tasks.models import open_pool
+from tasks.models.open_pool import OpenPool
+from tasks.models.rotation import complete, goes_on
 from tests.blocks.test_errors import CASES, Case, named
 from tests.models.pools import REQUEST, Server, events, failing, once, pool_at, serving, soon, whole
 
@@ -166,7 +167,7 @@ async def test_a_request_that_no_server_bears_ends():
         for name in "abc":
             server.answers[name] = failing(500, "", AT_ONCE)
         runs, problem = 0, await failure(pool)
-        while rotation.goes_on(problem, runs := runs + 1):
+        while goes_on(problem, runs := runs + 1):
             problem = await failure(pool)
         assert isinstance(problem, Transient)
         assert runs <= 3
@@ -261,7 +262,7 @@ async def test_a_model_that_answers_refuses_a_request_alone():
 
 
 async def test_where_no_other_is_left_calls_wait_until_the_server_is_back(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rotation, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(open_pool, "PROBE_SECONDS", 0.05)
     async with serving() as server:
         port = int(server.url.split(":")[2].partition("/")[0])
         opened = pool_at(server.url, "a", endpoint={"tries": 2})
@@ -276,7 +277,7 @@ async def test_where_no_other_is_left_calls_wait_until_the_server_is_back(monkey
 
 
 async def test_a_server_that_stays_away_ends_the_run(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rotation, "OUTAGE", 0.5)
+    monkeypatch.setattr(open_pool, "OUTAGE", 0.5)
     async with serving() as server:
         opened = pool_at(server.url, "a", endpoint={"tries": 1})
         pool = await opened.__aenter__()
@@ -300,7 +301,7 @@ async def test_a_list_that_a_proxy_refused_once_is_believed_again():
 
 async def test_a_server_that_answers_others_is_not_away(monkeypatch: pytest.MonkeyPatch):
     """It refuses to list its models, and one request: that request fails, whoever else asks is served."""
-    monkeypatch.setattr(rotation, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(open_pool, "PROBE_SECONDS", 0.05)
     async with serving() as server, pool_at(server.url, "a", endpoint={"tries": 1}) as pool:
         server.listing = 503
         broken = failing(500, "it does not work")
@@ -314,7 +315,7 @@ async def test_a_server_that_answers_others_is_not_away(monkeypatch: pytest.Monk
 
 
 async def test_a_quota_that_is_back_ends_the_wait_for_another_server(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rotation, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(open_pool, "PROBE_SECONDS", 0.05)
     async with serving() as server, serving() as dead:
         urls = [server.url, dead.url]
         opened = pool_at(urls, "a b", endpoint=DASHSCOPE | {"tries": 1}, reset="after 1h")
