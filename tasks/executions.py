@@ -231,9 +231,9 @@ def print_summary(summary: Summary, run: OpenRun, console: Console) -> None:
     mark = " (recorded replies: no model was asked)" if summary.recorded else ""
     share = f"{summary.accuracy} %{' of the attempts' if run.configuration.samples > 1 else ''}"
     suite = "" if run.suite == "hidden" else f" by the {run.suite} tests"
+    solved = f"solved {summary.solved} of {summary.problems}{suite} ({share}), unsolved {summary.unsolved}, "
     lines = [
-        f"solved {summary.solved} of {summary.problems}{suite} ({share}), unsolved {summary.unsolved}, "
-        f"errors {summary.errors}{mark}",
+        f"{solved}errors {summary.errors}{mark}" if summary.problems else "nothing has been attempted in this run",
         *([f"isolation: {isolation_text(summary.isolation)}"] if summary.isolation == "process" else []),
         *(
             [f"calls {summary.api_calls}, of which {summary.cached_calls} had been paid for before"]

@@ -273,6 +273,16 @@ def test_fewer_tests_of_the_same_text_take_nobodys_place(flow: Run, tmp_path: Pa
     assert made_in(tmp_path) == whole
 
 
+def test_where_all_is_complete_there_is_nothing_to_say_of_what_was_solved(flow: Run, tmp_path: Path) -> None:
+    sources, replies = write_sources(tmp_path / "s.jsonl", 1), write_replies(tmp_path / "r.jsonl", "1 2")
+    command = generating(tmp_path, "--num-tests", "1", sources=sources, models=f"recorded:{replies}")
+    assert flow(*command).returncode == 0
+    ended = flow(*command, "--cont", "no")
+    assert ended.returncode == 0, ended.stderr
+    assert "nothing has been attempted in this run" in ended.stdout
+    assert "None" not in ended.stdout
+
+
 def test_tests_of_a_text_that_is_no_more_go(flow: Run, tmp_path: Path) -> None:
     sources, replies = write_sources(tmp_path / "s.jsonl", 2), write_replies(tmp_path / "r.jsonl", "1 2")
     command = generating(tmp_path, "--num-tests", "1", sources=sources, models=f"recorded:{replies}")
