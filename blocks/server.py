@@ -82,6 +82,28 @@ def prefect_server() -> Iterator[str | None]:
         yield url
 
 
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Keep Ctrl-C from this thread, and from processes that it starts: they have blocked what it has.
+
+    In a terminal it goes to every process of the command's, Prefect's temporary server too; without that what is
+    interrupted cannot say how it ended, and tries to for minutes.
+    """
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+def start_temporary_server() -> None:
+    """Start Prefect's temporary server where Ctrl-C does not reach it; raises RuntimeError where none answers."""
+    from prefect.server.api.server import SubprocessASGIServer
+
+    with deaf():
+        SubprocessASGIServer().start()
+
+
 def is_of_temporary_server(problem: RuntimeError) -> bool:
     """Tell whether Prefect raised this because its temporary server did not answer in time."""
     return "ephemeral Prefect API server" in str(problem)

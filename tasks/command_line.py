@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,13 @@ from prefect import Flow
 from prefect.client.schemas.objects import State
 
 from blocks.errors import UsageError
-from blocks.server import is_of_temporary_server, load_environment, prefect_server
+from blocks.server import (
+    deaf,
+    is_of_temporary_server,
+    load_environment,
+    prefect_server,
+    start_temporary_server,
+)
 from tasks.models.interruption import INTERRUPTION
 
 OTHER_NAMES = {"--output-dir": "--output"}
@@ -94,12 +101,14 @@ async def _interruptible(command: Command, parameters: dict[str, Any]) -> int:
 async def _run(command: Command, parameters: dict[str, Any]) -> int:
     with prefect_server() as url:
         if command.check is not None:
-            await command.check(**parameters)
+            with nullcontext() if url else deaf():  # a check that loads blocks starts a temporary server
+                await command.check(**parameters)
         if url is None:
             print(
                 "No Prefect server is running: a temporary one starts (10-16 s); `make up` keeps one.",
                 flush=True,
             )
+            await asyncio.to_thread(start_temporary_server)
         state: State[Any] = await command.flow(**parameters, return_state=True)  # type: ignore[misc]
         if state.is_completed():
             return 0

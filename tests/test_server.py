@@ -1,7 +1,9 @@
 """`make up` and `make down`: a server, a worker and deployments that the next command finds by itself."""
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -10,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import solving
-from tests.processes import CHECKOUT, answers, post, until
+from tests.conftest import SMALL, solving
+from tests.processes import CHECKOUT, answers, post, recorded_server, stats, until
 from tests.test_solve import RUN, summary_of
 
 
@@ -90,3 +92,27 @@ def test_a_temporary_server_that_does_not_answer_in_time_is_one_line(copy: Path,
     assert ended.returncode == 2
     assert ended.stderr == "Prefect's temporary server did not answer in time; `make up` starts one that stays\n"
     assert not (tmp_path / "results").exists()
+
+
+def test_ctrl_c_in_a_terminal_leaves_the_temporary_server_its_last_words(copy: Path, tmp_path: Path) -> None:
+    """A terminal sends it to all of a command's processes; without the server its end would take minutes."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PREFECT_"))}
+    environment = {**kept, "PREFECT_HOME": str(tmp_path / "prefect"), "PYTHONPATH": str(copy), "TERM": "xterm"}
+    with recorded_server(SMALL, "--latency", "1") as url:
+        command = solving(tmp_path / "results", model1=f"{url}#small", large=False)
+        command[0] = copy / "flows" / "solve.py"
+        child, terminal = pty.fork()
+        if not child:
+            os.chdir(copy)
+            os.execve(sys.executable, [sys.executable, *map(str, command)], environment)
+        shown, pressed = b"", False
+        with contextlib.suppress(OSError):  # EIO: the command has ended
+            while part := os.read(terminal, 65536):  # the bar is drawn again and again
+                shown += part
+                if not pressed and stats(url)["total_replies"]:
+                    pressed = bool(os.write(terminal, b"\x03"))
+        os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    assert b"calls in flight come to their end" in shown
+    assert b"interrupted; resume with: python" in shown
+    assert b"connection attempts failed" not in shown
