@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.conftest import SMALL, solving
-from tests.processes import CHECKOUT, answers, post, recorded_server, stats, until
+from tests.processes import CHECKOUT, answers, heed_interrupts, post, recorded_server, stats, until
 from tests.test_solve import RUN, summary_of
 
 
@@ -103,6 +103,7 @@ def test_ctrl_c_in_a_terminal_leaves_the_temporary_server_its_last_words(copy: P
         command[0] = copy / "flows" / "solve.py"
         child, terminal = pty.fork()
         if not child:
+            heed_interrupts()
             os.chdir(copy)
             os.execve(sys.executable, [sys.executable, *map(str, command)], environment)
         shown, pressed = b"", False
