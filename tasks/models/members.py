@@ -49,6 +49,10 @@ class Member:
     def name(self) -> str:
         return self.endpoint.name
 
+    def name_in(self, problem: CallError) -> None:
+        """Say in a failed call who was asked."""
+        problem.endpoint, problem.model = self.name, self.endpoint.block.model
+
     @property
     def account(self) -> str:
         return self.endpoint.block.quota_account

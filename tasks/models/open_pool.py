@@ -127,7 +127,7 @@ class OpenPool:
         Raises PoolExhausted where none came back in OUTAGE seconds.
         """
         self._take_back()
-        problem.endpoint, problem.model = member.name, member.endpoint.block.model
+        member.name_in(problem)
         if self._given_up:
             raise self.nothing_left() from problem
         if self._elsewhere(member) or await listens(member.endpoint, PATIENTLY):
@@ -140,7 +140,7 @@ class OpenPool:
 
     async def judge(self, member: Member, problem: CallError) -> NoReturn:
         """Set aside what a failed call shows to be spent, denied or down; raise what the call comes to."""
-        problem.endpoint, problem.model = member.name, member.endpoint.block.model
+        member.name_in(problem)
         if isinstance(problem, AccessDenied) and problem.status == 403 and not problem.known:
             found = await self._look(member)
             if found is None or isinstance(found, BadRequest | ContextOverflow | ContentFiltered):
@@ -148,7 +148,7 @@ class OpenPool:
         if type(problem) is BadRequest and await self._refuses_everything(member):
             said = f"{problem.message}; so is a request for one token"
             problem = AccessDenied(said, status=problem.status, code=problem.code)
-            problem.endpoint, problem.model = member.name, member.endpoint.block.model
+            member.name_in(problem)
         for each in self._concerned(member, problem):
             mark = self._mark(each, problem)
             if mark is not None and (state_of(each) is None or (state_of(each) == "down" and mark.state != "down")):

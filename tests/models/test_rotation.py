@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from blocks.errors import (
     AccessDenied,
@@ -132,6 +133,22 @@ async def test_no_answer_worth_the_name_is_asked_for_again(trouble: Any):
         server.answers["a"] = once(trouble)
         assert (await complete(pool, REQUEST)).endpoint == "a"
         assert server.counts == {"a": 2}
+
+
+async def test_a_reply_that_never_comes_to_its_end_is_given_up():
+    """Bytes come all the time: it is the whole reply that takes too long."""
+    limits = {"timeout": 30, "reply_timeout": 0.5, "tries": 1}
+    async with serving() as server, pool_at(server.url, "a", endpoint=limits) as pool:
+
+        async def on_and_on() -> AsyncIterator[bytes]:
+            while True:
+                yield b'data: {"choices": [{"index": 0, "delta": {"content": "again "}}]}\n\n'
+                await asyncio.sleep(0.05)
+
+        server.answers["a"] = lambda _: StreamingResponse(on_and_on(), media_type="text/event-stream")
+        problem = await failure(pool)
+        assert type(problem) is Transient
+        assert "no whole reply in 0.5 s" in problem.message
 
 
 async def test_a_server_that_hangs_gives_way_to_the_next():
